@@ -1,0 +1,1 @@
+"""banksman: an assistant that building crews talk to on WhatsApp."""

@@ -1,0 +1,210 @@
+"""The command line: `banksman dev`, `serve`, `worker`, `migrate`, `import`, `database`, `say`."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+import psycopg
+
+from banksman import local, serving, talk
+from banksman.app import Parts
+from banksman.database import embedded, migration
+from banksman.database.embedded import EmbeddedServerError
+from banksman.database.migration import MigrationError
+from banksman.observability import logging
+from banksman.services.import_file import ImportFileError
+from banksman.settings import REQUIRED, Environment, Settings, SettingsError, load
+
+FAILURES = (
+    SettingsError,
+    MigrationError,
+    EmbeddedServerError,
+    ImportFileError,
+    talk.NoReplyError,
+    serving.ServingError,
+)
+
+
+def development(settings: Settings) -> Settings:
+    """The settings with what a developer's machine makes up."""
+    return local.with_simulator(local.with_database(settings))
+
+
+def logged(settings: Settings) -> Settings:
+    """The settings, with logs set up as they say."""
+    style = settings.log_format or ("console" if settings.development else "json")
+    logging.configure(settings.log_level, style)
+    return settings
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]}, no_args_is_help=True)
+@click.option("--debug", is_flag=True, help="Show a traceback when something fails.")
+@click.pass_context
+def cli(context: click.Context, debug: bool) -> None:
+    """banksman: an assistant that building crews talk to on WhatsApp."""
+    context.obj = debug
+
+
+@cli.command()
+def dev() -> None:
+    """All of it in one process: embedded database, simulator, service."""
+    settings = logged(load(**_default_env(Environment.DEVELOPMENT)))
+    serving.require_free_port(settings.host, settings.port)
+    settings = development(settings)
+    local.load_demo(settings)
+    serving.serve(settings, Parts(), simulator=True)
+
+
+@cli.command()
+@click.option("--no-worker", is_flag=True, help="Leave turns and sends to other processes.")
+def serve(no_worker: bool) -> None:
+    """The web service for production, with a worker in it."""
+    settings = logged(_production())
+    serving.require_free_port(settings.host, settings.port)
+    serving.serve(settings, Parts(worker=not no_worker), simulator=False)
+
+
+@cli.command()
+def worker() -> None:
+    """Only works what is due; start as many as needed on as many machines."""
+    asyncio.run(serving.work(logged(_production())))
+
+
+@cli.command()
+@click.option("--check", is_flag=True, help="Exit 1 if something is pending; change nothing.")
+@click.option("--print", "show", is_flag=True, help="Print the SQL; change nothing.")
+def migrate(check: bool, show: bool) -> None:
+    """Bring the database to this version. Needs the owner (DATABASE_ADMIN_URL)."""
+    if show:
+        click.echo(migration.script(), nl=False)
+        return
+    settings = _quiet(load())
+    embedded_used = not (settings.database_url or settings.database_admin_url)
+    if embedded_used:
+        settings = local.with_database(settings)
+    with local.connect(local.admin_url(settings)) as connection:
+        state = migration.state(connection)
+        if check:
+            state.check()
+            click.echo(f"up to date: schema version {migration.VERSION}")
+            return
+        migration.migrate(connection)
+        configured = settings.database_url.get_secret_value() if settings.database_url else None
+        url = migration.app_url(connection, local.admin_url(settings), configured)
+    click.echo("nothing to do" if not state.pending else f"migrated to schema version {migration.VERSION}", err=True)
+    click.echo(f"DATABASE_URL={url}")
+
+
+@cli.command("import")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+def import_(file: Path) -> None:
+    """Load people, projects, tasks and documents from FILE; twice changes nothing."""
+    settings = local.with_database(_quiet(load()))
+    loaded = local.load_file(settings, file)
+    click.echo(
+        f"{loaded.users} people, {loaded.projects} projects, {loaded.tasks} tasks, {loaded.documents} documents are loaded"
+    )
+
+
+@cli.group()
+def database() -> None:
+    """The embedded database server."""
+
+
+@database.command("url")
+def database_url() -> None:
+    """Print the connection string of the database's owner."""
+    click.echo(local.admin_url(local.with_database(_quiet(load()))))
+
+
+@database.command("start")
+def database_start() -> None:
+    """Start the embedded server."""
+    settings = _quiet(load())
+    _embedded_only(settings)
+    local.with_database(settings)
+    click.echo("the embedded database runs")
+
+
+@database.command("stop")
+def database_stop() -> None:
+    """Stop the embedded server."""
+    settings = _quiet(load())
+    _embedded_only(settings)
+    stopped = embedded.stop(embedded.data_dir(settings.banksman_data_dir))
+    click.echo("the embedded database has stopped" if stopped else "the embedded database did not run")
+
+
+@cli.command()
+@click.argument("text")
+@click.option(
+    "--as",
+    "ref",
+    metavar="REF",
+    help="Who says it: a number or an external ref. The first person if not given.",
+)
+def say(text: str, ref: str | None) -> None:
+    """Say TEXT to the running service as a person of the database, and print the reply. Development only."""
+    settings = _quiet(load(**_default_env(Environment.DEVELOPMENT)))
+    if not settings.development:
+        raise SettingsError("`say` is for development: BANKSMAN_ENV is production here")
+    click.echo(asyncio.run(talk.say(development(settings), text, ref)))
+
+
+def _production() -> Settings:
+    """Settings of `serve` and `worker`: everything is required, but in development made up."""
+    settings = load()
+    if settings.development:
+        return development(settings)
+    return load(require=REQUIRED)
+
+
+def _default_env(environment: Environment) -> dict[str, Any]:
+    """`environment` where the setting is not given."""
+    given = "banksman_env" in load().model_fields_set
+    return {} if given else {"banksman_env": environment}
+
+
+def _quiet(settings: Settings) -> Settings:
+    """The settings, with logs of warnings only: the output is for people and programs."""
+    logging.configure("WARNING", "console")
+    return settings
+
+
+def _embedded_only(settings: Settings) -> None:
+    if settings.database_url or settings.database_admin_url:
+        raise SettingsError("DATABASE_URL is set, so the embedded database is not used")
+
+
+def main() -> None:
+    """Runs the command line: errors are a line on stderr, exit status 2 for wrong usage, 1 for failure."""
+    debug = "--debug" in sys.argv[1:]
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        sys.exit(cli(standalone_mode=False) or 0)
+    except click.exceptions.Exit as done:
+        sys.exit(done.exit_code)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.ctx.get_help() if error.ctx else str(error))
+        sys.exit(2)
+    except click.UsageError as error:
+        where = error.ctx.command_path if error.ctx else "banksman"
+        click.echo(f"{error.format_message()} See `{where} --help`.", err=True)
+        sys.exit(2)
+    except (click.Abort, KeyboardInterrupt):
+        sys.exit(130)
+    except FAILURES as error:
+        if debug:
+            raise
+        click.echo(str(error), err=True)
+        sys.exit(2 if isinstance(error, SettingsError) else 1)
+    except (psycopg.Error, OSError) as error:
+        if debug:
+            raise
+        click.echo(f"{type(error).__name__}: {' '.join(str(error).split())}", err=True)
+        sys.exit(1)

@@ -1,0 +1,106 @@
+"""Brings a database to this version of the schema, and says which version it has."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from urllib.parse import quote, urlsplit, urlunsplit
+
+import psycopg
+from psycopg import sql
+
+VERSION = 1  # the version that the script's last statement writes; the two are raised together
+
+
+class MigrationError(Exception):
+    """The database cannot be brought to, or used at, this version. One line that says what to do."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class State:
+    """Where a database stands."""
+
+    version: int  # 0: the schema is not there
+
+    @property
+    def pending(self) -> bool:
+        """Whether `migrate` has something to do."""
+        return self.version < VERSION
+
+    def check(self) -> None:
+        """Raises MigrationError unless the database is of this very version."""
+        if self.version > VERSION:
+            raise MigrationError(
+                f"the database is at schema version {self.version}, newer than this program's {VERSION}: "
+                "install the newer program"
+            )
+        if self.pending:
+            raise MigrationError("the database is behind this program: run `banksman migrate`")
+
+
+def script() -> str:
+    """The migration's SQL, `database_migrations_v2.sql`."""
+    name = "database_migrations_v2.sql"
+    packaged = files("banksman.database").joinpath(name)
+    if packaged.is_file():
+        return packaged.read_text(encoding="utf-8")
+    return (Path(__file__).parents[3] / name).read_text(encoding="utf-8")
+
+
+def state(connection: psycopg.Connection) -> State:
+    """The schema's version, read with the rights of the sign-in role or of the owner."""
+    with connection.transaction():
+        there = connection.execute(
+            "select exists (select from pg_catalog.pg_tables where schemaname = 'banksman' and tablename = 'schema_versions')"
+        ).fetchone()
+        if not there or not there[0]:
+            return State(version=0)
+        connection.execute("select set_config('role', 'banksman_system', true)")
+        row = connection.execute("select coalesce(max(version), 0) from banksman.schema_versions").fetchone()
+        return State(version=int(row[0]) if row else 0)
+
+
+def migrate(connection: psycopg.Connection) -> State:
+    """Runs the script as the owner where the database is behind; gives the state before.
+
+    `connection` must be in autocommit mode: the script brings its own transaction.
+    """
+    before = state(connection)
+    if before.version > VERSION:
+        before.check()
+    if before.pending:
+        connection.execute(script().encode())
+    return before
+
+
+def app_url(connection: psycopg.Connection, admin_url: str, configured: str | None) -> str:
+    """The address under which the service signs in as `banksman_app`, with a password that works.
+
+    An address in use (`configured`) that works is kept. Else the password is derived from the owner's,
+    so that a second run finds it in place and changes nothing.
+    """
+    if configured and _works(configured):
+        return configured
+    parts = urlsplit(admin_url)
+    password = _derived(parts.password) if parts.password else secrets.token_urlsafe(24)
+    address = parts.netloc.rpartition("@")[2]
+    url = urlunsplit(parts._replace(netloc=f"banksman_app:{quote(password)}@{address}"))
+    if not _works(url):
+        connection.execute(sql.SQL("alter role banksman_app password {}").format(sql.Literal(password)))
+    return url
+
+
+def _derived(owner_password: str) -> str:
+    return hmac.new(owner_password.encode(), b"banksman_app", hashlib.sha256).hexdigest()[:40]
+
+
+def _works(url: str) -> bool:
+    try:
+        with psycopg.connect(url, connect_timeout=5):
+            return True
+    except psycopg.OperationalError:
+        return False

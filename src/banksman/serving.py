@@ -1,0 +1,101 @@
+"""Runs the service: the web server with its worker, or a worker alone, until told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+import click
+import uvicorn
+
+from banksman import local
+from banksman.app import Parts, Service, create_app
+from banksman.database import health
+from banksman.database.pool import Database
+from banksman.database.queries import Queries
+from banksman.settings import Settings
+from banksman.simulator import Person, Simulator
+
+QUERIES = Queries("banksman.services")
+
+
+class ServingError(Exception):
+    """The service cannot run. One line that says what to do."""
+
+
+def require_free_port(host: str, port: int) -> None:
+    """Raises ServingError where something else listens there already."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise ServingError(
+                f"port {port} on {host} cannot be used ({error.strerror}): set PORT to another one"
+            ) from error
+
+
+def serve(settings: Settings, parts: Parts, *, simulator: bool) -> None:
+    """Serves until SIGTERM or Ctrl-C, then finishes what runs."""
+    asyncio.run(_require_schema(settings))
+    service = Service(settings, local.media_store(settings), parts)
+    phone = simulated_phone(settings, service.database) if simulator else None
+    app = create_app(service, routes=phone.routes, beside=_living(phone)) if phone else create_app(service)
+    if simulator:
+        click.echo(f"banksman: open http://{settings.host}:{settings.port}/simulator", err=True)
+    config = uvicorn.Config(
+        app,
+        host=settings.host,
+        port=settings.port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=10,
+        backlog=2048,
+    )
+    uvicorn.Server(config).run()
+
+
+async def work(settings: Settings) -> None:
+    """Works what is due until SIGTERM or Ctrl-C, then finishes what runs."""
+    stop = asyncio.Event()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(name, stop.set)
+    async with Service(settings, local.media_store(settings), Parts(web=False)):
+        await stop.wait()
+
+
+async def _require_schema(settings: Settings) -> None:
+    async with Database(settings.secret("database_url"), max_size=2) as database:
+        await health.require_schema(database)
+
+
+@asynccontextmanager
+async def _living(phone: Simulator) -> AsyncIterator[None]:
+    await phone.start()
+    try:
+        yield
+    finally:
+        await phone.stop()
+
+
+def simulated_phone(settings: Settings, database: Database) -> Simulator:
+    """WhatsApp's stand-in, with the people of the database."""
+
+    async def people() -> Sequence[Person]:
+        rows = await database.as_system().fetch(QUERIES["people_with_numbers"])
+        return [Person(name=row["name"], wa_id=row["wa_id"], language=row["language"]) for row in rows]
+
+    host = "127.0.0.1" if settings.host in ("0.0.0.0", "::") else settings.host  # noqa: S104  # read, not bound
+    return Simulator(
+        phone_number_id=settings.whatsapp_phone_number_id or "",
+        access_token=settings.secret("whatsapp_access_token"),
+        app_secret=settings.secret("whatsapp_app_secret").encode(),
+        webhook_url=f"http://{host}:{settings.port}/webhook",
+        people=people,
+        state_file=local.media_store(settings).folder.parent / "simulator.jsonl",
+    )

@@ -1,0 +1,1 @@
+"""One turn, a file a stage: begin, guard, understand, answer, finish."""

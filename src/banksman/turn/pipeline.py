@@ -1,0 +1,152 @@
+"""A turn from its claim to its finish: the order of the stages, deadlines and what happens when one fails."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
+from typing import Any
+
+import structlog
+
+from banksman.database.pool import Database
+from banksman.domain.menu import button
+from banksman.domain.office import Office
+from banksman.domain.taps import Tap
+from banksman.domain.words import Words
+from banksman.observability import metrics
+from banksman.services import turns
+from banksman.services.turns import Finish, OutboundMessage, Turn
+from banksman.turn.answer import Assistant, Outcome, answer
+from banksman.whatsapp.render import Link, render
+from banksman.whatsapp.replies import Reply, TextReply
+from banksman.work.loop import LeaseLostError, under_lease
+
+log = structlog.get_logger(__name__)
+
+DEADLINE_S = 75.0  # no turn takes longer; Claude's own budget is well below it
+TRIES = 4  # errors after which a turn ends in an apology
+CLAIMS = 12  # begins after which it does, for a turn that kills its worker
+WINDOW = timedelta(hours=24)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rules:
+    """What the settings say about turns."""
+
+    session_timeout_hours: float
+    workday_start: time
+    office: Office
+    template_reply: str | None = None
+
+
+class Pipeline:
+    """Works turns. Stateless: several a process, several processes."""
+
+    def __init__(
+        self,
+        database: Database,
+        rules: Rules,
+        *,
+        link: Link,
+        assistant: Assistant | None = None,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._database = database
+        self._rules = rules
+        self._link = link
+        self._assistant = assistant
+        self._now = now
+
+    async def claim(self) -> Turn | float | None:
+        """The turn that is due longest; else seconds until one is due, or None."""
+        return await turns.claim(
+            self._database,
+            timeout_hours=self._rules.session_timeout_hours,
+            workday_start=self._rules.workday_start,
+        )
+
+    async def work(self, turn: Turn) -> dict[str, Any] | None:
+        """Answers a turn and finishes it; gives the send that its finish committed."""
+        with structlog.contextvars.bound_contextvars(turn_id=str(turn.id)), metrics.TURN_SECONDS.time():
+            try:
+                end = await under_lease(
+                    self._decide(turn),
+                    lambda: turns.renew(self._database, turn),
+                    every_s=turns.RENEW_S,
+                    lease_s=turns.LEASE_S,
+                )
+                finished = await turns.finish(self._database, turn, end)
+            except LeaseLostError:
+                metrics.TURNS.labels("fenced").inc()
+                raise
+            except Exception as error:
+                metrics.TURNS.labels("error").inc()
+                delay = min(2.0**turn.failures, 60.0)
+                log.exception("turn.failed", failures=turn.failures + 1, again_in_s=delay)
+                await turns.fail(self._database, turn, error=type(error).__name__, delay_s=delay)
+                return None
+            outcome = "fenced" if finished.fenced else "dropped" if finished.dropped else end.status
+            metrics.TURNS.labels(outcome).inc()
+            log.info("turn.finished", outcome=outcome, messages=len(turn.messages), replies=len(end.replies),
+                     error_type=end.error_type)  # fmt: skip
+            return finished.send
+
+    async def _decide(self, turn: Turn) -> Finish:
+        if turn.failures >= TRIES or turn.claims > CLAIMS:
+            log.error("turn.given_up", failures=turn.failures, claims=turn.claims)
+            return self._apology(turn)
+        async with asyncio.timeout(DEADLINE_S):
+            outcome = await answer(
+                turn,
+                scope=self._database.as_user(turn.person.id),
+                office=self._rules.office,
+                now=self._now(),
+                assistant=self._assistant,
+            )
+        return self._finish(turn, outcome)
+
+    def _finish(self, turn: Turn, outcome: Outcome) -> Finish:
+        metrics.TOKENS.labels("input").inc(outcome.usage.input_tokens)
+        metrics.TOKENS.labels("output").inc(outcome.usage.output_tokens)
+        return Finish(
+            replies=self._outbound(turn, outcome.replies),
+            classifications=outcome.classifications,
+            tool_calls=tuple(
+                {"name": c.name, "input": c.input, "outcome": c.outcome, "duration_ms": c.duration_ms}
+                for c in outcome.tool_calls
+            ),
+            handles=outcome.handles,
+            context=outcome.context,
+            handoff_reason=outcome.handoff_reason,
+            release_handoff=outcome.release_handoff,
+            acknowledge_handoff=outcome.acknowledge_handoff,
+            introduced=outcome.introduced,
+            input_tokens=outcome.usage.input_tokens,
+            output_tokens=outcome.usage.output_tokens,
+            cache_read_tokens=outcome.usage.cache_read_tokens,
+            error_type=outcome.error_type,
+        )
+
+    def _outbound(self, turn: Turn, replies: tuple[Reply, ...]) -> tuple[OutboundMessage, ...]:
+        """The replies as WhatsApp takes them; outside its 24 hours the approved template, where one is set."""
+        template = self._rules.template_reply
+        if replies and template and turn.window_from and self._now() - turn.window_from > WINDOW:
+            language = turn.person.language or "en"
+            content = {"type": "template", "template": {"name": template, "language": {"code": language}}}
+            return (OutboundMessage(kind="template", body=template, content=content),)
+        rendered = [message for reply in replies for message in render(reply, link=self._link)]
+        return tuple(OutboundMessage(kind=r.kind, body=r.body, content=r.content) for r in rendered[-2:])
+
+    def _apology(self, turn: Turn) -> Finish:
+        """The end of a turn that keeps failing: an apology, and staff see it as a handoff."""
+        words = Words.of(turn.person.language)
+        back = button(words, "menu-back", Tap(verb="back"))
+        sorry = TextReply(body=words("apology"), buttons=(back,))
+        return Finish(
+            status="failed",
+            replies=self._outbound(turn, (sorry,)),
+            handoff_reason="turn_failed",
+            error_type="gave_up",
+        )

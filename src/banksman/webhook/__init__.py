@@ -1,0 +1,1 @@
+"""The front door: signature, payload models, inbox. Knows nothing of conversations."""

@@ -1,0 +1,1 @@
+"""WhatsApp's Cloud API: replies, their rendering to its limits, the client, the outbox and media."""
