@@ -7,6 +7,8 @@
 begin;
 
 set local client_min_messages = warning;
+set local lock_timeout = '10s';
+set local statement_timeout = '10min';
 select pg_advisory_xact_lock(hashtext('banksman:migration'));
 
 -- Roles ------------------------------------------------------------------------------------------

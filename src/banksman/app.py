@@ -21,6 +21,7 @@ from banksman.database import health
 from banksman.database.pool import Database
 from banksman.database.queries import Queries
 from banksman.domain.office import Office
+from banksman.observability.tracing import Tracing
 from banksman.settings import Settings
 from banksman.turn.answer import Assistant
 from banksman.turn.pipeline import Pipeline, Rules
@@ -55,9 +56,7 @@ class Parts:
 class Service:
     """The service of one process: connections, inbox, loops. An async context manager."""
 
-    def __init__(
-        self, settings: Settings, store: MediaStore, parts: Parts, *, assistant: Assistant | None = None
-    ) -> None:
+    def __init__(self, settings: Settings, store: MediaStore, parts: Parts) -> None:
         self.settings = settings
         self.parts = parts
         self.store = store
@@ -76,7 +75,7 @@ class Service:
         self._receipts = Receipts(self._graph)
         self.inbox = Inbox(self.database.as_system(), stored=self._receipts.offer)
         self._outbox = Outbox(self.database, self._graph)
-        self._assistant = assistant
+        self._tracing = Tracing.from_settings(settings)
         self._tasks: list[asyncio.Task[None]] = []
         self._stack = AsyncExitStack()
 
@@ -87,7 +86,7 @@ class Service:
         if self.parts.web:
             self._start(self.inbox.run(), front.listen(self.database.as_system()), self._receipts.run())
         if self.parts.worker:
-            self._start_loops()
+            self._start_loops(await self._claude())
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -102,10 +101,29 @@ class Service:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._stack.aclose()
 
+    async def _claude(self) -> Assistant | None:
+        """Claude, where there is a key for it."""
+        self._stack.push_async_callback(self._tracing.close)
+        if self.settings.anthropic_api_key is None:
+            return None
+        # Imported here: the library takes most of a second to load.
+        from banksman.agent.client import ClaudeClient
+        from banksman.turn.assistant import ClaudeAssistant
+
+        client = ClaudeClient(
+            api_key=self.settings.secret("anthropic_api_key"),
+            base_url=self.settings.anthropic_base_url,
+            tracer=self._tracing,
+        )
+        self._stack.push_async_callback(client.close)
+        return ClaudeAssistant(
+            client, intent_model=self.settings.claude_intent_model, agent_model=self.settings.claude_agent_model
+        )
+
     def _start(self, *work: Coroutine[Any, Any, None], name: str = "task") -> None:
         self._tasks += [asyncio.create_task(each, name=name) for each in work]
 
-    def _start_loops(self) -> None:
+    def _start_loops(self, assistant: Assistant | None) -> None:
         rules = Rules(
             session_timeout_hours=self.settings.session_timeout_hours,
             workday_start=self.settings.workday_start,
@@ -116,7 +134,7 @@ class Service:
             ),
             template_reply=self.settings.template_reply,
         )
-        pipeline = Pipeline(self.database, rules, link=self.links.link, assistant=self._assistant)
+        pipeline = Pipeline(self.database, rules, link=self.links.link, assistant=assistant, tracing=self._tracing)
 
         async def turn(begun: Any) -> None:
             await deliver(outbox.Send.of(await pipeline.work(begun)))

@@ -107,7 +107,7 @@ def import_(file: Path) -> None:
     settings = local.with_database(_quiet(load()))
     loaded = local.load_file(settings, file)
     click.echo(
-        f"{loaded.users} people, {loaded.projects} projects, {loaded.tasks} tasks, {loaded.documents} documents are loaded"
+        f"loaded: {loaded.users} people, {loaded.projects} projects, {loaded.tasks} tasks, {loaded.documents} documents"
     )
 
 

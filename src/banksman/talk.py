@@ -14,7 +14,7 @@ from banksman.database.pool import Database
 from banksman.database.queries import Queries
 from banksman.settings import Settings
 from banksman.webhook import signature
-from banksman.whatsapp.render import as_read
+from banksman.whatsapp.render import transcript
 
 QUERIES = Queries("banksman.services")
 PATIENCE_S = 90.0
@@ -39,7 +39,7 @@ async def say(settings: Settings, text: str, ref: str | None) -> str:
         while time.monotonic() < patience:
             rows = await database.as_system().fetch(QUERIES["replies_to"], {"wa_message_id": wa_message_id})
             if rows:
-                shown = [_shown(row["payload"]) for row in rows if row["payload"]]
+                shown = [transcript(row["payload"]) for row in rows if row["payload"]]
                 return "\n\n".join(shown) or "(no answer: a human has the conversation, or it is kept for one)"
             await asyncio.sleep(0.1)
     raise NoReplyError("no reply came: look at the service's log")
@@ -79,8 +79,3 @@ async def _post(settings: Settings, text: str, wa_id: str, name: str) -> str:
     if answer.status_code != 200:
         raise NoReplyError(f"the service answered {answer.status_code}: {answer.text.strip()}")
     return wa_message_id
-
-
-def _shown(content: dict[str, object]) -> str:
-    text, choices = as_read(content)  # type: ignore[arg-type]  # stored JSON is an object of JSON values
-    return "\n".join([text, *(f"  {n}. {title}" for n, (title, _) in enumerate(choices, 1))])

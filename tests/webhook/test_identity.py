@@ -147,9 +147,7 @@ def test_the_field_user_id_update_rekeys_and_stays_an_event() -> None:
     update: Json = {"wa_id": PHONE, "user_id": {"previous": BSUID, "current": "BR.2"}}
     whole: dict[str, Json] = {"metadata": METADATA, "user_id_update": [None, update, {"user_id": 5}]}
     delivery = understood(body(whole, field="user_id_update"))
-    assert delivery.rekeys == (
-        Rekey(before=Sender(wa_id=PHONE, bsuid=BSUID), after=Sender(wa_id=PHONE, bsuid="BR.2")),
-    )
+    assert delivery.rekeys == (Rekey(before=Sender(wa_id=PHONE, bsuid=BSUID), after=Sender(wa_id=PHONE, bsuid="BR.2")),)
     assert delivery.events == (Event(field="user_id_update", payload=whole),)
     other: Json = {**whole, "metadata": {"phone_number_id": "999"}}
     assert understood(body(other, field="user_id_update")).rekeys == ()

@@ -133,9 +133,7 @@ def test_a_chat_that_was_opened_is_greeted_the_first_time_only() -> None:
     assert not one_message().first_only
 
 
-@pytest.mark.parametrize(
-    ("given", "kind"), [(None, "unknown"), (5, "unknown"), ("", "unknown"), ("k" * 70, "k" * 64)]
-)
+@pytest.mark.parametrize(("given", "kind"), [(None, "unknown"), (5, "unknown"), ("", "unknown"), ("k" * 70, "k" * 64)])
 def test_the_kind_is_a_short_name_or_unknown(given: Json, kind: str) -> None:
     assert one_message(type=given).kind == kind
 
@@ -164,9 +162,7 @@ def test_what_is_not_known_to_be_for_our_number_is_stored_and_not_answered(metad
 
 def test_an_id_too_long_for_an_index_is_replaced_by_its_hash_and_stays_the_same() -> None:
     assert one_message(id="w" * 512).wa_message_id == "w" * 512
-    hashed = {one_message(id="w" * 513).wa_message_id for _ in range(2)} | {
-        one_status(id="w" * 513).wa_message_id
-    }
+    hashed = {one_message(id="w" * 513).wa_message_id for _ in range(2)} | {one_status(id="w" * 513).wa_message_id}
     (only,) = hashed
     assert only.startswith("sha256:")
     assert len(only) == len("sha256:") + 64
@@ -175,9 +171,7 @@ def test_an_id_too_long_for_an_index_is_replaced_by_its_hash_and_stays_the_same(
 @pytest.mark.parametrize("given", [None, "", 5, [], {}, True])
 def test_a_message_without_an_id_is_kept_as_an_event(given: Json) -> None:
     raw = message(id=given)
-    assert only_events(body(value(raw))) == (
-        Event(field="messages", payload=raw, problem="message without an id"),
-    )
+    assert only_events(body(value(raw))) == (Event(field="messages", payload=raw, problem="message without an id"),)
 
 
 @pytest.mark.parametrize(
@@ -227,9 +221,7 @@ def test_a_callback_that_is_not_ours_is_none(data: Json) -> None:
     assert one_status(biz_opaque_callback_data=data).callback is None
 
 
-@pytest.mark.parametrize(
-    "errors", [[], [None], [{}], [{"code": "x"}], [{"code": 2**40}], None, 5, {"code": 1}]
-)
+@pytest.mark.parametrize("errors", [[], [None], [{}], [{"code": "x"}], [{"code": 2**40}], None, 5, {"code": 1}])
 def test_a_failure_without_a_readable_error_is_a_failure_all_the_same(errors: Json) -> None:
     found = one_status(status="failed", errors=errors)
     assert (found.status, found.error_code) == ("failed", None)
@@ -262,9 +254,7 @@ def test_a_status_of_another_number_is_kept_as_an_event() -> None:
 # The rest
 
 
-@pytest.mark.parametrize(
-    "name", ["account_update", "calls", "history", "smb_message_echoes", "no such field"]
-)
+@pytest.mark.parametrize("name", ["account_update", "calls", "history", "smb_message_echoes", "no such field"])
 def test_another_field_is_one_event_even_where_it_holds_messages(name: str) -> None:
     whole = value(message(), message_echoes=[message()])
     assert only_events(body(whole, field=name)) == (Event(field=name, payload=whole),)

@@ -14,9 +14,7 @@ from hypothesis import strategies as st
 from banksman.webhook.decode import MAX_DEPTH, TOO_DEEP, json_object
 from banksman.webhook.delivery import Delivery, Json, MalformedBodyError
 
-scalars = (
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
-)
+scalars = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
 anything = st.recursive(
     scalars, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4)
 )
@@ -81,9 +79,7 @@ def places(node: object, path: tuple[str | int, ...] = ()) -> list[tuple[str | i
 KINDS: list[dict[str, Json]] = [
     message(context={"id": "wamid.A"}),
     message(type="image", image={"id": "7", "caption": "see"}),
-    message(
-        type="interactive", interactive={"type": "button_reply", "button_reply": {"id": "a", "title": "A"}}
-    ),
+    message(type="interactive", interactive={"type": "button_reply", "button_reply": {"id": "a", "title": "A"}}),
     message(type="button", button={"payload": "p", "text": "t"}),
     message(type="location", location={"name": "n", "address": "a"}),
     message(
@@ -91,9 +87,7 @@ KINDS: list[dict[str, Json]] = [
         edit={"original_message_id": "wamid.A", "message": {"type": "text", "text": {"body": "b"}}},
     ),
     message(type="system", system={"type": "user_changed_number", "wa_id": "447700900123"}),
-    message(
-        type="contacts", from_=None, contacts=[{"origin": "contact_request", "phones": [{"phone": "+33 6"}]}]
-    ),
+    message(type="contacts", from_=None, contacts=[{"origin": "contact_request", "phones": [{"phone": "+33 6"}]}]),
 ]
 GOOD: Json = orjson.loads(
     body(
@@ -129,15 +123,7 @@ def test_a_broken_change_does_not_take_its_neighbours(place: tuple[str | int, ..
 @given(st.dictionaries(ugly, ugly, max_size=5), ugly)
 def test_nul_and_lone_surrogates_anywhere(extra: dict[str, Json], text: str) -> None:
     raw = json.dumps(
-        {
-            "entry": [
-                {
-                    "changes": [
-                        {"field": "messages", "value": value({**extra, **message(text={"body": text})})}
-                    ]
-                }
-            ]
-        }
+        {"entry": [{"changes": [{"field": "messages", "value": value({**extra, **message(text={"body": text})})}]}]}
     ).encode()
     delivery = understood(raw)
     check_storable(delivery)
@@ -191,9 +177,7 @@ def test_a_byte_order_mark_is_passed_over() -> None:
         (b"-23.550520000000000000001", -23.55052),
     ],
 )
-def test_a_number_too_large_for_64_bits_and_a_double_is_kept_as_its_digits(
-    written: bytes, kept: Json
-) -> None:
+def test_a_number_too_large_for_64_bits_and_a_double_is_kept_as_its_digits(written: bytes, kept: Json) -> None:
     assert json_object(b'{"a":' + written + b"}") == {"a": kept}
     assert json_object(b'{"a":[' + written + b"]}") == {"a": [kept]}
 

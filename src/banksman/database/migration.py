@@ -55,7 +55,8 @@ def state(connection: psycopg.Connection) -> State:
     """The schema's version, read with the rights of the sign-in role or of the owner."""
     with connection.transaction():
         there = connection.execute(
-            "select exists (select from pg_catalog.pg_tables where schemaname = 'banksman' and tablename = 'schema_versions')"
+            "select exists (select from pg_catalog.pg_tables"
+            " where schemaname = 'banksman' and tablename = 'schema_versions')"
         ).fetchone()
         if not there or not there[0]:
             return State(version=0)

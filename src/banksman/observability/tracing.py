@@ -78,7 +78,8 @@ class TurnTrace:
 
     def know(self, people: Iterable[str]) -> None:
         """More names to mask in this trace, earlier steps included."""
-        self.people.update(people)
+        if self.root:
+            self.people.update(people)
 
     def note(self, **facts: str | None) -> None:
         """Metadata of the turn: intent, language, outcome, variant. Words of closed sets, no one's text."""
@@ -109,9 +110,8 @@ class Tracing:
         key, endpoint = settings.langsmith_api_key, settings.langsmith_endpoint
         if not settings.langsmith_tracing or (key is None and endpoint is None):
             return cls()
-        from banksman.observability.sending import (
-            TraceSender,
-        )  # the library takes a third of a second to load
+        # Imported here: the library takes a third of a second to load.
+        from banksman.observability.sending import TraceSender
 
         secret = key.get_secret_value() if key else ""
         return cls(TraceSender(endpoint=endpoint, api_key=secret, project=settings.langsmith_project))

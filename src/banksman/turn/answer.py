@@ -134,22 +134,32 @@ async def _questions(
             CONFIDENT_HUMAN if intent is Intent.SPEAK_TO_HUMAN else CONFIDENT
         ):
             return undecided.with_answer(await handle(base, by_model[-1]))
+    except ClaudeUnavailableError as error:
+        if error.reason != "invalid_output":  # Haiku answered, with nothing of use: the agent may do better
+            return _without_claude(base, undecided, usage, error)
+        usage = error.usage
+    try:
         reply = await assistant.answer(base, text)
     except ClaudeUnavailableError as error:
-        log.warning("claude.unavailable", reason=error.reason)
-        return replace(
-            undecided,
-            replies=(menu(base.words, base.words("unavailable")),),
-            usage=usage + error.usage,
-            tool_calls=error.tool_calls,
-            error_type=f"claude_{error.reason}",
-        )
+        return _without_claude(base, undecided, usage, error)
     return replace(
         undecided,
         replies=reply.replies,
         usage=usage + reply.usage,
         tool_calls=reply.tool_calls,
         handles=reply.handles,
+    )
+
+
+def _without_claude(base: Ask, undecided: Outcome, usage: Usage, error: ClaudeUnavailableError) -> Outcome:
+    """The menu and a way to a human, whatever became of Claude; what it cost is counted all the same."""
+    log.warning("claude.unavailable", reason=error.reason)
+    return replace(
+        undecided,
+        replies=(menu(base.words, base.words("unavailable")),),
+        usage=usage + error.usage,
+        tool_calls=error.tool_calls,
+        error_type=f"claude_{error.reason}",
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
@@ -16,6 +16,8 @@ from banksman.domain.office import Office
 from banksman.domain.taps import Tap
 from banksman.domain.words import Words
 from banksman.observability import metrics
+from banksman.observability.runs import Facts
+from banksman.observability.tracing import Tracing
 from banksman.services import turns
 from banksman.services.turns import Finish, OutboundMessage, Turn
 from banksman.turn.answer import Assistant, Outcome, answer
@@ -51,12 +53,14 @@ class Pipeline:
         *,
         link: Link,
         assistant: Assistant | None = None,
+        tracing: Tracing | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._database = database
         self._rules = rules
         self._link = link
         self._assistant = assistant
+        self._tracing = tracing or Tracing()
         self._now = now
 
     async def claim(self) -> Turn | float | None:
@@ -97,15 +101,24 @@ class Pipeline:
         if turn.failures >= TRIES or turn.claims > CLAIMS:
             log.error("turn.given_up", failures=turn.failures, claims=turn.claims)
             return self._apology(turn)
-        async with asyncio.timeout(DEADLINE_S):
-            outcome = await answer(
-                turn,
-                scope=self._database.as_user(turn.person.id),
-                office=self._rules.office,
-                now=self._now(),
-                assistant=self._assistant,
+        said: Facts = {"messages": [message.body for message in turn.messages]}
+        async with self._tracing.turn(session=turn.session.id, inputs=said, people=_names(turn)) as trace:
+            async with asyncio.timeout(DEADLINE_S):
+                outcome = await answer(
+                    turn,
+                    scope=self._database.as_user(turn.person.id),
+                    office=self._rules.office,
+                    now=self._now(),
+                    assistant=self._assistant,
+                )
+            end = self._finish(turn, outcome)
+            trace.outputs({"replies": [reply.body for reply in end.replies]})
+            trace.note(
+                intent=", ".join(sorted({c.intent for c in end.classifications})),
+                language=turn.person.language,
+                outcome=end.error_type or end.status,
             )
-        return self._finish(turn, outcome)
+            return replace(end, trace_id=trace.trace_id)
 
     def _finish(self, turn: Turn, outcome: Outcome) -> Finish:
         metrics.TOKENS.labels("input").inc(outcome.usage.input_tokens)
@@ -150,3 +163,7 @@ class Pipeline:
             handoff_reason="turn_failed",
             error_type="gave_up",
         )
+
+
+def _names(turn: Turn) -> tuple[str, ...]:
+    return (turn.person.name,) if turn.person.name else ()

@@ -59,7 +59,7 @@ def render(reply: Reply, *, link: Link) -> tuple[Rendered, ...]:
             contents = _carousel(reply, link)
         case MediaReply():
             contents = _media(reply, link(reply.media))
-    return tuple(Rendered(kind=str(content["type"]), body=as_read(content)[0], content=content) for content in contents)
+    return tuple(Rendered(kind=str(content["type"]), body=transcript(content), content=content) for content in contents)
 
 
 def addressed(
@@ -254,11 +254,19 @@ def _card(index: int, card: Card, address: str, worded: bool) -> Content:
 # ----------------------------------------------------------------------------------------------- to text
 
 
-def as_read(content: Content) -> tuple[str, tuple[tuple[str, str], ...]]:
-    """The text of a Graph message as a person reads it, and its choices as (title, payload) in order.
+@dataclass(frozen=True, kw_only=True)
+class Offered:
+    """One thing that can be tapped, as a person sees it."""
 
-    Words of a list's rows or a carousel's cards are lines of the text, numbered as their choices. Takes
-    whatever was stored: what is not understood is named by its type.
+    title: str
+    payload: str
+    note: str = ""  # the words under a row's title, or on a carousel's card
+
+
+def as_read(content: Content) -> tuple[str, tuple[Offered, ...]]:
+    """The text of a Graph message as a person reads it, and its choices in order.
+
+    Takes whatever was stored: what is not understood is named by its type.
     """
     kind = _string(content.get("type"))
     part = _object(content.get(kind))
@@ -271,44 +279,46 @@ def as_read(content: Content) -> tuple[str, tuple[tuple[str, str], ...]]:
     return _lines([_file_as_read(kind, part), _string(part.get("caption"))]) or f"[{kind}]", ()
 
 
-def _interactive_as_read(part: Content) -> tuple[str, tuple[tuple[str, str], ...]]:
+def transcript(content: Content) -> str:
+    """A Graph message in plain lines: its text, then its choices, numbered."""
+    text, offered = as_read(content)
+    choices = (f"  {n}. {o.title}{f' – {o.note}' if o.note else ''}" for n, o in enumerate(offered, 1))
+    return _lines([text, *choices])
+
+
+def _interactive_as_read(part: Content) -> tuple[str, tuple[Offered, ...]]:
     header = _object(part.get("header"))
     kind = _string(header.get("type"))
-    words = [_string(header.get("text")) or _file_as_read(kind, _object(header.get(kind)))]
-    words.append(_string(_object(part.get("body")).get("text")))
+    words = [
+        _string(header.get("text")) or _file_as_read(kind, _object(header.get(kind))),
+        _string(_object(part.get("body")).get("text")),
+        _string(_object(part.get("footer")).get("text")),
+    ]
     action = _object(part.get("action"))
-    choices: list[tuple[str, str]] = []
-    notes: list[str] = []
-    for button in _objects(action.get("buttons")):
-        reply = _object(button.get("reply"))
-        choices.append((_string(reply.get("title")), _string(reply.get("id"))))
+    offered = [_offered(_object(button.get("reply"))) for button in _objects(action.get("buttons"))]
     for section in _objects(action.get("sections")):
-        for row in _objects(section.get("rows")):
-            choices.append((_string(row.get("title")), _string(row.get("id"))))
-            if description := _string(row.get("description")):
-                notes.append(f"{len(choices)}. {description}")
+        offered += [_offered(row, _string(row.get("description"))) for row in _objects(section.get("rows"))]
     for card in _objects(action.get("cards")):
-        note = _string(_object(card.get("body")).get("text"))
-        notes.append(f"{len(choices) + 1}. {PICTURE} {note}".rstrip())
-        for button in _objects(_object(card.get("action")).get("buttons")):
-            reply = _object(button.get("quick_reply"))
-            choices.append((_string(reply.get("title")), _string(reply.get("id"))))
-    words.append(f"\n{_lines(notes)}" if notes else "")
-    words.append(_string(_object(part.get("footer")).get("text")))
-    return _lines(words), tuple(choices)
+        note = f"{PICTURE} {_string(_object(card.get('body')).get('text'))}".rstrip()
+        buttons = _objects(_object(card.get("action")).get("buttons"))
+        offered += [_offered(_object(button.get("quick_reply")), note) for button in buttons]
+    return _lines(words), tuple(offered)
 
 
-def _template_as_read(part: Content) -> tuple[str, tuple[tuple[str, str], ...]]:
+def _offered(choice: Content, note: str = "") -> Offered:
+    return Offered(title=_string(choice.get("title")), payload=_string(choice.get("id")), note=note)
+
+
+def _template_as_read(part: Content) -> tuple[str, tuple[Offered, ...]]:
     """A template's own words are not in the message: its name, what was filled in, its payloads."""
     words: list[str] = [f"[{_string(part.get('name'))}]"]
-    choices: list[tuple[str, str]] = []
+    offered: list[Offered] = []
     for component in _objects(part.get("components")):
         for parameter in _objects(component.get("parameters")):
-            payload = _string(parameter.get("payload"))
-            if payload:
-                choices.append((payload, payload))
+            if payload := _string(parameter.get("payload")):
+                offered.append(Offered(title=payload, payload=payload))
             words.append(_string(parameter.get("text")))
-    return _lines(words), tuple(choices)
+    return _lines(words), tuple(offered)
 
 
 def _file_as_read(kind: str, part: Content) -> str:
