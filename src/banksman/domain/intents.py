@@ -5,6 +5,7 @@ One place declares an intent. Its handler stands in `handlers` under the same na
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -93,9 +94,9 @@ INTENTS: Mapping[Intent, Declared] = {
                    "speak to someone", "i want to speak to a human", "i want to talk to someone", "real person",
                    "agent", "operator", "call the office", "talk to a person", "can i talk to someone",
                    "i need a human", "speak to the office"),
-            "fr": ("humain", "parler à quelqu'un", "parler à un humain", "je veux parler à quelqu'un",
+            "fr": ("humain", "un humain", "parler à quelqu'un", "parler à un humain", "je veux parler à quelqu'un",
                    "je veux parler à un humain", "une vraie personne", "parler au bureau", "conseiller",
-                   "parler à une personne", "je veux parler à une personne", "un humain svp"),
+                   "parler à une personne", "je veux parler à une personne", "quelqu'un du bureau"),
             "es": ("humano", "hablar con una persona", "hablar con alguien", "hablar con un humano",
                    "quiero hablar con una persona", "quiero hablar con alguien"),
             "pt": ("humano", "falar com uma pessoa", "falar com alguém", "falar com um humano",
@@ -135,6 +136,11 @@ def fold(text: str) -> str:
     return words or ("?" if "?" in plain else "")
 
 
+# Said beside what is meant, at its beginning or end: it changes nothing.
+POLITE = ("please", "pls", "plz", "thanks", "thank you", "svp", "stp", "s'il vous plaît", "s'il te plaît", "merci",
+          "por favor", "bitte", "per favore", "proszę", "te rog", "vă rog", "من فضلك", "now", "maintenant")  # fmt: skip
+
+
 def _phrases() -> dict[str, tuple[Intent, str]]:
     found: dict[str, tuple[Intent, str]] = {}
     for intent, declared in INTENTS.items():
@@ -145,11 +151,23 @@ def _phrases() -> dict[str, tuple[Intent, str]]:
 
 
 PHRASES = _phrases()
+_ASIDE = "|".join(
+    re.escape(phrase)
+    for phrase in sorted(
+        {fold(polite) for polite in POLITE} | {said for said, found in PHRASES.items() if found[0] is Intent.GREETING},
+        key=len,
+        reverse=True,
+    )
+)
+_BEFORE, _AFTER = re.compile(rf"^(?:(?:{_ASIDE}) )+"), re.compile(rf"(?: (?:{_ASIDE}))+$")
 
 
 def of_words(text: str) -> tuple[Intent, str] | None:
     """The intent, and the language, of a message that is one of the declared phrases as a whole.
 
-    A word somewhere in a message decides nothing: "in which order would you do all of my tasks?" is no list.
+    Greetings and polite words around it don't matter. A word somewhere in a message decides nothing: "in
+    which order would you do all of my tasks?" is no list.
     """
-    return PHRASES.get(fold(text[:200]))
+    said = fold(text[:200])
+    polite = _AFTER.sub("", said)
+    return PHRASES.get(said) or PHRASES.get(polite) or PHRASES.get(_BEFORE.sub("", polite))
