@@ -2,34 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from world import ANA, BEN, NUMBER, SECRET, TOKEN, Phone, Service, served
-
-from banksman.simulator import Behaviour, Person, Simulator
-
-QUICK = Behaviour(sent_after=0.02, delivered_after=0.04)
-
-
-async def crew() -> Sequence[Person]:
-    """The people of the tests."""
-    return [Person("Ana Silva", ANA, language="fr"), Person("Ben Łoś", BEN, bsuid="PL.77")]
-
-
-def build(webhook_url: str, state_file: Path | None = None, behaviour: Behaviour = QUICK) -> Simulator:
-    """A simulator of the tests' number."""
-    return Simulator(
-        phone_number_id=NUMBER,
-        access_token=TOKEN,
-        app_secret=SECRET,
-        webhook_url=webhook_url,
-        people=crew,
-        state_file=state_file,
-        behaviour=behaviour,
-    )
+from world import Phone, Service, build, served
 
 
 @pytest.fixture

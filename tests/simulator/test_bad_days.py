@@ -30,9 +30,10 @@ async def test_messages_wait_for_a_service_that_is_away_and_the_phone_says_so(
 ) -> None:
     phone = running("http://127.0.0.1:9/webhook")
     await phone.write({"type": "text", "text": "hi"})
-    state = {"revision": 0, "epoch": "", "problem": None}
+    state = (await phone.http.get(f"/simulator/api/chats/{ANA}/events")).json()
     while not state["problem"]:
-        state = (await phone.http.get(f"/simulator/api/chats/{ANA}/events", params=state)).json()
+        after = {"after": state["revision"], "epoch": state["epoch"]}
+        state = (await phone.http.get(f"/simulator/api/chats/{ANA}/events", params=after)).json()
     assert state["problem"] == "The service does not answer. Messages are delivered when it is back."
     assert (await phone.chat())[0]["status"] == "sent"
     await phone.http.aclose()

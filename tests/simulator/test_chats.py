@@ -7,8 +7,8 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-from conftest import build
-from world import ANA, BEN, Phone, Service, buttons, served, text, until
+import httpx
+from world import ANA, BEN, Phone, Service, build, buttons, served, text, until
 
 from banksman.simulator.chats import KEPT
 
@@ -34,8 +34,7 @@ async def test_a_poll_waits_for_a_change_and_gives_just_that(phone: Phone) -> No
     events = f"/simulator/api/chats/{ANA}/events"
     state = (await phone.http.get(events)).json()
     assert [message["content"]["body"] for message in state["messages"]] == ["first"]
-    await asyncio.sleep(0)
-    for _ in range(2):  # the statuses of the first
+    while state["messages"][0]["told"] != "delivered":  # its statuses are changes, too
         after = {"after": state["revision"], "epoch": state["epoch"]}
         state = (await phone.http.get(events, params=after)).json()
         assert [message["content"]["body"] for message in state["messages"]] == ["first"]
@@ -63,8 +62,9 @@ async def test_a_restart_shows_the_same_chat_and_its_buttons_still_work(tmp_path
             upload = {"file": ("a.png", b"\x89PNG\r\n\x1a\n", "image/png")}
             picture = await phone.http.post(f"/simulator/api/chats/{ANA}/messages", files=upload)
             message_id = await phone.sent(buttons(("yes", "Yes")))
-            await until(lambda: len(service.statuses(message_id)) == 2)
             before = await phone.chat()
+            while before[0]["status"] != "delivered" or before[1]["told"] != "delivered":
+                before = await phone.chat()
         with served(build(f"{address}/webhook", file).app()) as base:
             phone = Phone(base)
             assert await phone.chat() == before
@@ -117,3 +117,16 @@ async def test_people_stay_while_their_source_is_away(running: Callable[..., Pho
     directory = Directory(source)
     assert [person.name for person in await directory.all()] == ["Ana"]
     assert [person.name for person in await directory.all()] == ["Ana"]
+
+
+async def test_a_waiting_page_is_answered_at_once_when_the_server_closes() -> None:
+    simulator = build("http://127.0.0.1:9/webhook")
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(simulator.app()), base_url="http://test") as http:
+        state = (await http.get(f"/simulator/api/chats/{ANA}/events")).json()
+        after = {"after": state["revision"], "epoch": state["epoch"]}
+        poll = asyncio.create_task(http.get(f"/simulator/api/chats/{ANA}/events", params=after))
+        async with asyncio.timeout(5):
+            while not poll.done():
+                await asyncio.sleep(0)
+                simulator.closing()
+        assert (await poll).json()["messages"] == []

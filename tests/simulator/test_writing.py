@@ -120,9 +120,13 @@ async def test_files_go_as_the_kind_that_a_phone_would_choose(
 
 
 async def test_any_other_kind_goes_as_it_is(phone: Phone, service: Service) -> None:
-    place = {"type": "location", "location": {"latitude": 1.5, "longitude": 2.5}}
-    cards = {"type": "contacts", "contacts": [{"name": {"formatted_name": "Ben"}}]}
-    unknown = {"type": "unsupported", "errors": [{"code": 131051}], "unsupported": {"type": "poll_creation"}}
+    place: dict[str, Any] = {"type": "location", "location": {"latitude": 1.5, "longitude": 2.5}}
+    cards: dict[str, Any] = {"type": "contacts", "contacts": [{"name": {"formatted_name": "Ben"}}]}
+    unknown: dict[str, Any] = {
+        "type": "unsupported",
+        "errors": [{"code": 131051}],
+        "unsupported": {"type": "poll_creation"},
+    }
     for message in (place, cards, unknown):
         await phone.write({"type": "raw", "message": message})
     await until(lambda: len(service.messages()) == 3)

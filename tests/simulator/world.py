@@ -9,9 +9,10 @@ import json
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -21,10 +22,33 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from banksman.simulator import Behaviour, Person, Simulator
+
 SECRET = b"secret of the app"
 TOKEN = "token-of-the-tests"
 NUMBER = "106540352242922"
 ANA, BEN = "33600000001", "33600000002"
+
+
+QUICK = Behaviour(sent_after=0.02, delivered_after=0.04)
+
+
+async def crew() -> Sequence[Person]:
+    """The people of the tests."""
+    return [Person("Ana Silva", ANA, language="fr"), Person("Ben Łoś", BEN, bsuid="PL.77")]
+
+
+def build(webhook_url: str, state_file: Path | None = None, behaviour: Behaviour = QUICK) -> Simulator:
+    """A simulator of the tests' number."""
+    return Simulator(
+        phone_number_id=NUMBER,
+        access_token=TOKEN,
+        app_secret=SECRET,
+        webhook_url=webhook_url,
+        people=crew,
+        state_file=state_file,
+        behaviour=behaviour,
+    )
 
 
 @contextmanager

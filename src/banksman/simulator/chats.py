@@ -64,6 +64,7 @@ class Chats:
 
     def __init__(self, file: Path | None) -> None:
         self.epoch = secrets.token_hex(4)  # differs after each restart, as revisions begin anew
+        self.closing = False  # nobody is made to wait any more
         self._file = file
         self._chats: dict[str, _Chat] = {}
         self._owner: dict[str, str] = {}  # message id -> wa_id
@@ -126,7 +127,7 @@ class Chats:
     async def wait(self, wa_id: str, after: int, seconds: float) -> None:
         """Until the chat has changed after that revision, at most so many seconds."""
         chat = self._chat(wa_id)
-        if chat.revision > after:
+        if self.closing or chat.revision > after:
             return
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):

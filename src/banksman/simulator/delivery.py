@@ -19,6 +19,7 @@ log = structlog.get_logger(__name__)
 # Seconds before each further try; the last one repeats. Meta's grow to hours, over 7 days.
 GAPS = (0.2, 0.5, 1.0, 2.0, 4.0, 8.0, 10.0)
 ANSWER_SECONDS = 10.0  # how long an answer may take (not documented; vendors say 3 to 10)
+CONNECTIONS = 16  # webhooks under way at a time; more make the client slower, not faster
 BATCH = 10  # changes in one body, where bodies are batched anew
 
 
@@ -46,6 +47,7 @@ class Deliveries:
         self._lanes: dict[str, deque[_Due]] = {}
         self._last: dict[str, Node] = {}  # lane -> the change delivered last
         self._tasks: set[asyncio.Task[None]] = set()
+        self._slots = asyncio.Semaphore(CONNECTIONS)
         self._client: httpx.AsyncClient | None = None
 
     def add(self, lane: str, change: Node, delivered: Callable[[], None] = lambda: None) -> None:
@@ -101,9 +103,14 @@ class Deliveries:
             "X-Hub-Signature-256": webhooks.signature(self._secret, raw),
         }
         if self._client is None:
-            self._client = httpx.AsyncClient(timeout=ANSWER_SECONDS, trust_env=False)
+            self._client = httpx.AsyncClient(
+                timeout=ANSWER_SECONDS,
+                limits=httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS),
+                trust_env=False,
+            )
         try:
-            answer = await self._client.post(self._url(), content=raw, headers=headers)
+            async with self._slots:
+                answer = await self._client.post(self._url(), content=raw, headers=headers)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             log.debug("simulator.webhook_unanswered", error=type(error).__name__)
             return "The service does not answer. Messages are delivered when it is back."

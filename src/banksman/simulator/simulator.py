@@ -85,6 +85,11 @@ class Simulator:
         """Take up what an earlier process left undelivered."""
         await self._network.start()
 
+    def closing(self) -> None:
+        """Answer all waiting pages now: call it when the server is told to stop, before it waits for them."""
+        self._network.chats.closing = True
+        self._network.chats.touch()
+
     async def stop(self) -> None:
         """End all background work."""
         await self._network.stop()

@@ -142,18 +142,18 @@ function interactive(message, given, act) {
   switch (given.type) {
     case "button": {
       const taps = given.action.buttons.map(({ reply }, index) => tapOf(reply.title, index, () => act.tap(message, reply.id), REPLY_ICON));
-      return { inside, below: [make("div", "taps", ...taps)] };
+      return { inside, below: [make("div", "taps", ...taps)], wide: true };
     }
     case "list": {
       const open = button("tap inner-tap", "", (event) => act.list(message, given, event.currentTarget), icon(LIST_ICON), make("span", "", given.action.button));
       return { inside, end: marked(open, "list-open"), wide: true };
     }
     case "carousel":
-      return { inside, below: carousel(message, given, act) };
+      return { inside, below: carousel(message, given, act), wide: true };
     case "cta_url":
-      return { inside, below: [make("div", "taps", address(parameters.display_text, parameters.url, 0))] };
+      return { inside, below: [make("div", "taps", address(parameters.display_text, parameters.url, 0))], wide: true };
     case "location_request_message":
-      return { inside, below: [make("div", "taps", tapOf("Send a location", 0, () => act.location(message)))] };
+      return { inside, below: [make("div", "taps", tapOf("Send a location", 0, () => act.location(message)))], wide: true };
     default: {
       const tap = tapOf(parameters.flow_cta ?? "Not in the simulator", 0, () => {});
       tap.disabled = true;
@@ -199,7 +199,7 @@ const summary = (message) => {
 /** The whole message. `act` does what taps ask for; `quoted` is the message that this one answers. */
 export function bubble(message, quoted, act) {
   const shown = parts(message, act);
-  const quote = quoted ? make("div", "quote", make("b", "", quoted.direction === "in" ? "You" : "Banksman"), summary(quoted).slice(0, 120)) : null;
+  const quote = quoted ? make("div", "quote", make("b", "", quoted.direction === "in" ? "You" : "Banksman"), make("span", "", formatted(String(summary(quoted)).slice(0, 160)))) : null;
   if (quote) quote.dir = "auto";
   const time = new Date(message.timestamp * 1000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
   const stamp = make("span", "stamp", time);

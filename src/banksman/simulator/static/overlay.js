@@ -1,6 +1,7 @@
 // What lies over the chat: the rows of a list, a picture in large. One at a time; Escape closes it.
 
 import { button, make, marked } from "./bubbles.js";
+import { formatted } from "./markup.js";
 
 const overlay = document.querySelector(".overlay");
 const behind = [...document.querySelectorAll(".screen > :not(.overlay)")];
@@ -15,7 +16,7 @@ function open(content, name, label) {
   overlay.setAttribute("aria-label", label);
   overlay.hidden = false;
   for (const node of behind) node.inert = true;
-  overlay.querySelector(".row, button")?.focus({ preventScroll: true });
+  (overlay.querySelector(".row") ?? overlay.querySelector("button")).focus({ preventScroll: true });
 }
 
 export function close() {
@@ -55,7 +56,7 @@ export function list(given, choose) {
 export function picture(source, caption) {
   const image = make("img");
   Object.assign(image, { src: source, alt: caption || "Picture" });
-  const text = caption ? make("p", "viewer-words", caption) : null;
+  const text = caption ? make("p", "viewer-words", formatted(caption)) : null;
   if (text) text.dir = "auto";
   const all = document.createDocumentFragment();
   all.append(marked(button("viewer-close", "Close", close, "✕"), "viewer-close"), marked(image, "viewer"), ...(text ? [text] : []));
