@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from pydantic import SecretStr
-
 from tests.running import BOB, until, world
 from tests.standins.claude import ClaudeStandIn
 from tests.standins.langsmith import LangSmithStandIn
