@@ -129,7 +129,8 @@ class World:
         async with await psycopg.AsyncConnection.connect(
             self.owner_url, autocommit=True, row_factory=dict_row
         ) as connection:
-            return await (await connection.execute(query, params)).fetchall()  # type: ignore[arg-type]  # tests write SQL
+            cursor = await connection.execute(query, params)  # type: ignore[arg-type]  # tests write SQL
+            return await cursor.fetchall() if cursor.description else []
 
     async def post(self, body: bytes | dict[str, Any], *, secret: str = SECRET) -> httpx.Response:
         """Posts a webhook body, signed."""

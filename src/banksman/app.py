@@ -207,9 +207,7 @@ def create_app(
     @app.get("/health/ready")
     async def ready() -> JSONResponse:
         problems = await health.problems(service.database) + service.problems()
-        return JSONResponse(
-            {"status": "not ready" if problems else "ok", "problems": problems}, 503 if problems else 200
-        )
+        return JSONResponse(problems, 503) if problems else JSONResponse({"status": "ok"})
 
     @app.get("/metrics")
     async def metrics() -> Response:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import click
-import psycopg
 
 from banksman import local, serving, talk
 from banksman.app import Parts
@@ -18,7 +19,7 @@ from banksman.database.embedded import EmbeddedServerError
 from banksman.database.migration import MigrationError
 from banksman.observability import logging
 from banksman.services.import_file import ImportFileError
-from banksman.settings import REQUIRED, Environment, Settings, SettingsError, load
+from banksman.settings import Environment, Settings, SettingsError, load
 
 FAILURES = (
     SettingsError,
@@ -42,12 +43,41 @@ def logged(settings: Settings) -> Settings:
     return settings
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]}, no_args_is_help=True)
-@click.option("--debug", is_flag=True, help="Show a traceback when something fails.")
-@click.pass_context
-def cli(context: click.Context, debug: bool) -> None:
+@dataclass
+class Run:
+    """One run of the command line."""
+
+    debug: bool = False
+
+
+def _remember(context: click.Context, _: click.Parameter, debug: bool) -> None:
+    if debug and isinstance(context.obj, Run):
+        context.obj.debug = True
+
+
+DEBUG = click.Option(
+    ["--debug"], is_flag=True, expose_value=False, callback=_remember, help="Show a traceback when something fails."
+)
+
+
+class Command(click.Command):
+    """A command, with --debug."""
+
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        """Its parameters, with --debug."""
+        return [DEBUG, *super().get_params(ctx)]
+
+
+class Group(Command, click.Group):
+    """A group of commands, each with --debug."""
+
+    command_class = Command
+    group_class = type
+
+
+@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]}, no_args_is_help=False)
+def cli() -> None:
     """banksman: an assistant that building crews talk to on WhatsApp."""
-    context.obj = debug
 
 
 @cli.command()
@@ -72,7 +102,7 @@ def serve(no_worker: bool) -> None:
 @cli.command()
 def worker() -> None:
     """Only works what is due; start as many as needed on as many machines."""
-    asyncio.run(serving.work(logged(_production())))
+    serving.work(logged(_production()))
 
 
 @cli.command()
@@ -87,7 +117,7 @@ def migrate(check: bool, show: bool) -> None:
     embedded_used = not (settings.database_url or settings.database_admin_url)
     if embedded_used:
         settings = local.with_database(settings)
-    with local.connect(local.admin_url(settings)) as connection:
+    with local.connect(local.admin_url(settings), "DATABASE_ADMIN_URL") as connection:
         state = migration.state(connection)
         if check:
             state.check()
@@ -111,7 +141,7 @@ def import_(file: Path) -> None:
     )
 
 
-@cli.group()
+@cli.group(no_args_is_help=False)
 def database() -> None:
     """The embedded database server."""
 
@@ -140,7 +170,7 @@ def database_stop() -> None:
     click.echo("the embedded database has stopped" if stopped else "the embedded database did not run")
 
 
-@cli.command()
+@cli.command(context_settings={"help_option_names": ["--help"], "ignore_unknown_options": True})
 @click.argument("text")
 @click.option(
     "--as",
@@ -152,16 +182,18 @@ def say(text: str, ref: str | None) -> None:
     """Say TEXT to the running service as a person of the database, and print the reply. Development only."""
     settings = _quiet(load(**_default_env(Environment.DEVELOPMENT)))
     if not settings.development:
-        raise SettingsError("`say` is for development: BANKSMAN_ENV is production here")
-    click.echo(asyncio.run(talk.say(development(settings), text, ref)))
+        raise SettingsError(
+            "`say` is for development, and BANKSMAN_ENV is production here: set BANKSMAN_ENV=development"
+        )
+    settings = development(settings)
+    local.require_schema(settings)
+    click.echo(asyncio.run(talk.say(settings, text, ref)))
 
 
 def _production() -> Settings:
     """Settings of `serve` and `worker`: everything is required, but in development made up."""
-    settings = load()
-    if settings.development:
-        return development(settings)
-    return load(require=REQUIRED)
+    settings = load(starred=True)
+    return development(settings) if settings.development else settings
 
 
 def _default_env(environment: Environment) -> dict[str, Any]:
@@ -178,33 +210,43 @@ def _quiet(settings: Settings) -> Settings:
 
 def _embedded_only(settings: Settings) -> None:
     if settings.database_url or settings.database_admin_url:
-        raise SettingsError("DATABASE_URL is set, so the embedded database is not used")
+        raise SettingsError(
+            "the embedded database is not used, since DATABASE_URL or DATABASE_ADMIN_URL is set: unset them"
+        )
 
 
 def main() -> None:
     """Runs the command line: errors are a line on stderr, exit status 2 for wrong usage, 1 for failure."""
-    debug = "--debug" in sys.argv[1:]
+    run = Run()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        sys.exit(cli(standalone_mode=False) or 0)
+        sys.exit(cli(standalone_mode=False, obj=run) or 0)
     except click.exceptions.Exit as done:
         sys.exit(done.exit_code)
-    except click.exceptions.NoArgsIsHelpError as error:
-        click.echo(error.ctx.get_help() if error.ctx else str(error))
-        sys.exit(2)
     except click.UsageError as error:
         where = error.ctx.command_path if error.ctx else "banksman"
-        click.echo(f"{error.format_message()} See `{where} --help`.", err=True)
+        click.echo(f"{_one_line(error.format_message())} See `{where} --help`.", err=True)
         sys.exit(2)
     except (click.Abort, KeyboardInterrupt):
         sys.exit(130)
-    except FAILURES as error:
-        if debug:
-            raise
-        click.echo(str(error), err=True)
-        sys.exit(2 if isinstance(error, SettingsError) else 1)
-    except (psycopg.Error, OSError) as error:
-        if debug:
-            raise
-        click.echo(f"{type(error).__name__}: {' '.join(str(error).split())}", err=True)
+    except BrokenPipeError:  # who read our output has gone
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
+    except Exception as error:
+        if run.debug:
+            raise
+        click.echo(_said(error), err=True)
+        sys.exit(1)
+
+
+def _said(error: Exception) -> str:
+    """What is printed of an error: one line, but a line for each wrong setting or row."""
+    if isinstance(error, SettingsError | ImportFileError):
+        return str(error)
+    if isinstance(error, FAILURES):
+        return _one_line(str(error))
+    return f"{type(error).__name__}: {_one_line(str(error))} (--debug shows where)"
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())

@@ -39,7 +39,7 @@ def with_database(settings: Settings) -> Settings:
         return settings
     server = embedded.start(embedded.data_dir(settings.banksman_data_dir))
     owner = server.url("postgres")
-    with connect(owner) as connection:
+    with connect(owner, "BANKSMAN_DATA_DIR") as connection:
         migration.migrate(connection)
     return settings.model_copy(
         update={"database_admin_url": SecretStr(owner), "database_url": SecretStr(server.url("banksman_app"))}
@@ -61,13 +61,19 @@ def with_simulator(settings: Settings) -> Settings:
     return settings.model_copy(update=update)
 
 
-def connect(url: str) -> psycopg.Connection:
-    """A connection in autocommit mode; raises MigrationError with one line where there is none."""
+def connect(url: str, setting: str) -> psycopg.Connection:
+    """A connection in autocommit mode; raises MigrationError, which names `setting`, where there is none."""
     try:
         return psycopg.connect(url, autocommit=True, connect_timeout=5)
     except psycopg.OperationalError as error:
         reason = " ".join(str(error).split())
-        raise MigrationError(f"the database cannot be reached: {reason}") from error
+        raise MigrationError(f"the database cannot be reached: {reason}; check {setting}") from error
+
+
+def require_schema(settings: Settings) -> None:
+    """Raises MigrationError unless the service's database is reachable and of this version."""
+    with connect(settings.secret("database_url"), "DATABASE_URL") as connection:
+        migration.state(connection).check()
 
 
 def admin_url(settings: Settings) -> str:
@@ -83,7 +89,7 @@ def admin_url(settings: Settings) -> str:
 def load_file(settings: Settings, path: Path) -> import_file.Loaded:
     """Loads an import file with its documents."""
     found = import_file.read(path)
-    with connect(admin_url(settings)) as connection:
+    with connect(admin_url(settings), "DATABASE_ADMIN_URL") as connection:
         migration.state(connection).check()
         return import_file.load(connection, found, folder=path.parent, store=media_store(settings).put)
 
@@ -92,9 +98,11 @@ def load_demo(settings: Settings) -> import_file.Loaded | None:
     """Loads the demo crew into a database without people; None where there are some, or no demo."""
     if settings.database_admin_url is None or not DEMO_FILE.is_file():
         return None
-    with connect(admin_url(settings)) as connection, connection.transaction():
-        connection.execute("select set_config('role', 'banksman_system', true)")
-        row = connection.execute(import_file.QUERIES["anybody"]).fetchone()
+    with connect(admin_url(settings), "DATABASE_ADMIN_URL") as connection:
+        migration.state(connection).check()
+        with connection.transaction():
+            connection.execute("select set_config('role', 'banksman_system', true)")
+            row = connection.execute(import_file.QUERIES["anybody"]).fetchone()
     return None if row and row[0] else load_file(settings, DEMO_FILE)
 
 

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import signal
 import socket
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from types import FrameType
 
 import click
 import uvicorn
 
 from banksman import local
 from banksman.app import Parts, Service, create_app
-from banksman.database import health
 from banksman.database.pool import Database
 from banksman.database.queries import Queries
 from banksman.settings import Settings
@@ -34,14 +35,14 @@ def require_free_port(host: str, port: int) -> None:
         try:
             probe.bind((host, port))
         except OSError as error:
-            raise ServingError(
-                f"port {port} on {host} cannot be used ({error.strerror}): set PORT to another one"
-            ) from error
+            taken = error.errno in (errno.EADDRINUSE, errno.EACCES)
+            remedy = "set PORT to another one" if taken else "set HOST to an address of this machine"
+            raise ServingError(f"port {port} on {host} cannot be used ({error.strerror}): {remedy}") from error
 
 
 def serve(settings: Settings, parts: Parts, *, simulator: bool) -> None:
     """Serves until SIGTERM or Ctrl-C, then finishes what runs."""
-    asyncio.run(_require_schema(settings))
+    local.require_schema(settings)
     service = Service(settings, local.media_store(settings), parts)
     phone = simulated_phone(settings, service.database) if simulator else None
     app = create_app(service, routes=phone.routes, beside=_living(phone)) if phone else create_app(service)
@@ -57,21 +58,36 @@ def serve(settings: Settings, parts: Parts, *, simulator: bool) -> None:
         timeout_graceful_shutdown=10,
         backlog=2048,
     )
-    uvicorn.Server(config).run()
+    with suppress(KeyboardInterrupt):  # uvicorn raises the signal again once all is closed
+        _Server(config, phone).run()
 
 
-async def work(settings: Settings) -> None:
+class _Server(uvicorn.Server):
+    """Lets the pages of the simulator go at once when it is told to stop, since they wait for news."""
+
+    def __init__(self, config: uvicorn.Config, phone: Simulator | None) -> None:
+        super().__init__(config)
+        self._phone = phone
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Called by the signal."""
+        if self._phone:
+            self._phone.closing()
+        super().handle_exit(sig, frame)
+
+
+def work(settings: Settings) -> None:
     """Works what is due until SIGTERM or Ctrl-C, then finishes what runs."""
+    local.require_schema(settings)
+    asyncio.run(_work(settings))
+
+
+async def _work(settings: Settings) -> None:
     stop = asyncio.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(name, stop.set)
     async with Service(settings, local.media_store(settings), Parts(web=False)):
         await stop.wait()
-
-
-async def _require_schema(settings: Settings) -> None:
-    async with Database(settings.secret("database_url"), max_size=2) as database:
-        await health.require_schema(database)
 
 
 @asynccontextmanager

@@ -17,6 +17,7 @@ from banksman.webhook import signature
 from banksman.whatsapp.render import transcript
 
 QUERIES = Queries("banksman.services")
+PEOPLE = Queries("banksman.services", "people.sql")
 PATIENCE_S = 90.0
 
 
@@ -27,14 +28,16 @@ class NoReplyError(Exception):
 async def say(settings: Settings, text: str, ref: str | None) -> str:
     """Posts `text` as the person `ref` (a number, an external_ref, None for the first) and waits for the reply."""
     async with Database(settings.secret("database_url"), max_size=2) as database:
-        people = await database.as_system().fetch(QUERIES["people_with_numbers"])
-        digits = re.sub(r"\D", "", ref or "")
-        chosen = [p for p in people if ref is None or p["external_ref"] == ref or (digits and p["wa_id"] == digits)]
-        if not chosen:
+        person = await database.as_system().one(PEOPLE["person_to_speak_as"], {"ref": ref, "wa_id": _number(ref)})
+        if person is None:
             raise NoReplyError(
-                f"there is no person {ref!r} in the database" if ref else "there are no people: import some"
+                f"there is no person {ref!r} with a number in the database: --as takes a number or an external ref"
+                if ref is not None
+                else "there are no people in the database: load some with `banksman import`"
             )
-        wa_message_id = await _post(settings, text, chosen[0]["wa_id"], chosen[0]["name"])
+        wa_message_id = await _post(settings, text, person["wa_id"], person["name"] or "")
+        if person["status"] == "blocked":
+            return "(no answer: this person is blocked)"
         patience = time.monotonic() + PATIENCE_S
         while time.monotonic() < patience:
             rows = await database.as_system().fetch(QUERIES["replies_to"], {"wa_message_id": wa_message_id})
@@ -42,7 +45,13 @@ async def say(settings: Settings, text: str, ref: str | None) -> str:
                 shown = [transcript(row["payload"]) for row in rows if row["payload"]]
                 return "\n\n".join(shown) or "(no answer: a human has the conversation, or it is kept for one)"
             await asyncio.sleep(0.1)
-    raise NoReplyError("no reply came: look at the service's log")
+    raise NoReplyError(f"no reply came in {PATIENCE_S:.0f} seconds: look at the service's log")
+
+
+def _number(ref: str | None) -> str | None:
+    """The WhatsApp id that `ref` may spell: +33 6 00 00 00 01, 0033-600000001; None where it is no number."""
+    bare = re.sub(r"[\s+()./\u2010-\u2015-]", "", ref or "")
+    return bare.removeprefix("00") if bare.isascii() and bare.isdigit() else None
 
 
 async def _post(settings: Settings, text: str, wa_id: str, name: str) -> str:
@@ -77,5 +86,10 @@ async def _post(settings: Settings, text: str, wa_id: str, name: str) -> str:
     except httpx.TransportError as error:
         raise NoReplyError(f"nothing answers at {address}: start the service with `make run`") from error
     if answer.status_code != 200:
-        raise NoReplyError(f"the service answered {answer.status_code}: {answer.text.strip()}")
+        remedy = {
+            401: "it has another WHATSAPP_APP_SECRET: use the folder and the settings of the service",
+            404: "another program runs there: set PORT to the service's",
+            503: "it cannot store messages just now: look at its log",
+        }.get(answer.status_code, "look at its log")
+        raise NoReplyError(f"{address} answered {answer.status_code}: {remedy}")
     return wa_message_id

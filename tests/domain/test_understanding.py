@@ -15,7 +15,7 @@ from banksman.domain.taps import VERBS, Tap, read_tap
 from banksman.domain.words import Words
 from banksman.services.turns import Incoming
 from banksman.turn.guard import MAX_TEXT, hear
-from banksman.turn.understand import asks, read
+from banksman.turn.understand import plan, read
 
 
 @pytest.mark.parametrize(
@@ -32,6 +32,25 @@ from banksman.turn.understand import asks, read
         ("bonjour, un humain s'il vous plaît", Intent.SPEAK_TO_HUMAN),
         ("human, please 🙏", Intent.SPEAK_TO_HUMAN),
         ("hello please", Intent.GREETING),
+        ("thanks!", Intent.THANKS),
+        ("I want to speak with a human", Intent.SPEAK_TO_HUMAN),
+        ("can I speak to a human?", Intent.SPEAK_TO_HUMAN),
+        ("speak with human", Intent.SPEAK_TO_HUMAN),
+        ("get me a human", Intent.SPEAK_TO_HUMAN),
+        ("I'd like to talk to someone from the office please", Intent.SPEAK_TO_HUMAN),
+        ("Hi, could you put me through to the manager?", Intent.SPEAK_TO_HUMAN),
+        ("je voudrais parler à quelqu'un", Intent.SPEAK_TO_HUMAN),
+        ("parler avec un humain", Intent.SPEAK_TO_HUMAN),
+        ("est-ce que je peux parler à une vraie personne ?", Intent.SPEAK_TO_HUMAN),
+        ("passez-moi le responsable", Intent.SPEAK_TO_HUMAN),
+        ("necesito hablar con alguien de la oficina", Intent.SPEAK_TO_HUMAN),
+        ("gostaria de falar com um atendente, por favor", Intent.SPEAK_TO_HUMAN),
+        ("kann ich bitte mit einem Mitarbeiter sprechen?", Intent.SPEAK_TO_HUMAN),
+        ("Ich möchte mit jemandem aus dem Büro reden", Intent.SPEAK_TO_HUMAN),
+        ("vorrei parlare con un operatore", Intent.SPEAK_TO_HUMAN),
+        ("chciałbym porozmawiać z kimś z biura", Intent.SPEAK_TO_HUMAN),
+        ("aș vrea să vorbesc cu un operator", Intent.SPEAK_TO_HUMAN),
+        ("هل يمكنني التحدث مع موظف؟", Intent.SPEAK_TO_HUMAN),
         ("help", Intent.SHOW_MENU),
         ("?", Intent.SHOW_MENU),
         ("Speak with a human", Intent.SPEAK_TO_HUMAN),
@@ -60,8 +79,13 @@ def test_plain_words_are_understood_whatever_their_case_accents_and_marks(text: 
         "the agent of the owner was here",
         "stop the crane",
         "help me with task 3",
-        "thanks",
         "please",
+        "I spoke to a person yesterday",
+        "someone from the office was here",
+        "the manager wants to talk to the crew",
+        "person",
+        "parler du chantier",
+        "quelqu'un a pris ma perceuse",
         "",
         "👍",
     ],
@@ -103,18 +127,19 @@ def incoming(body: str | None, *, kind: str = "text", tap: str | None = None) ->
 
 
 def chosen(*messages: Incoming) -> list[Intent]:
-    return [reading.intent for reading in asks([read(hear(message)) for message in messages])]
+    return [item[0].intent for item in plan([read(hear(message)) for message in messages])]
 
 
 def test_a_greeting_beside_a_question_is_not_answered_for_itself() -> None:
     assert chosen(incoming("hello"), incoming("my tasks")) == [Intent.LIST_TASKS]
-    assert chosen(incoming("hello"), incoming("is the crane free?")) == []
+    assert chosen(incoming("hello"), incoming("is the crane free?")) == [Intent.OTHER]
     assert chosen(incoming("hello")) == [Intent.GREETING]
 
 
-def test_the_same_twice_is_answered_once_and_no_more_than_two_things_are() -> None:
+def test_the_same_twice_is_answered_once_and_all_open_questions_as_one() -> None:
     assert chosen(incoming("my tasks"), incoming("tasks")) == [Intent.LIST_TASKS]
-    assert len(chosen(incoming("my tasks"), incoming("projects"), incoming("menu"))) == 2
+    burst = incoming("is it?"), incoming("my tasks"), incoming("or not?"), incoming("projects")
+    assert chosen(*burst) == [Intent.OTHER, Intent.LIST_TASKS, Intent.LIST_PROJECTS]
 
 
 def test_a_human_goes_before_everything_else() -> None:
@@ -143,13 +168,20 @@ OFFICE = Office(zone="Europe/Paris", days=frozenset(range(5)), hours=(time(7), t
 def test_the_office_says_when_it_is_back(now: datetime, is_open: bool, said: str | None) -> None:
     assert OFFICE.is_open(now) is is_open
     if said:
-        words = (opening_words(OFFICE, now, Words(language="en")) or "").replace("\u202f", " ")
+        words = (opening_words(OFFICE, now, Words(language="en"), zone="Europe/Paris") or "").replace("\u202f", " ")
         assert words.removesuffix(" AM") == said
+
+
+def test_the_opening_is_told_by_the_clock_of_the_person() -> None:
+    tokyo = Office(zone="Asia/Tokyo", days=frozenset(range(7)), hours=(time(9), time(17)))
+    evening = datetime(2026, 11, 24, 18, 43, tzinfo=UTC)  # 19:43 in Paris; Tokyo opens at 01:00 there
+    words = opening_words(tokyo, evening, Words(language="fr"), zone="Europe/Paris")
+    assert words == "demain à 01:00"
 
 
 def test_an_office_without_days_promises_nothing() -> None:
     office = Office(zone="UTC", days=frozenset(), hours=(time(7), time(18)))
-    assert opening_words(office, datetime(2026, 11, 24, tzinfo=UTC), Words(language="en")) is None
+    assert opening_words(office, datetime(2026, 11, 24, tzinfo=UTC), Words(language="en"), zone="UTC") is None
 
 
 def test_hours_that_pass_midnight_are_open_at_night() -> None:

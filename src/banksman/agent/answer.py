@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -60,6 +62,9 @@ def final_answer(message: Message, actions: Sequence[str]) -> Final | None:
             words = max((_said(field) for field in value.values()), key=len, default="")
             return Final(text=words) if words else None
     plain = "\n\n".join(texts(message))
+    if plain.startswith(("{", "[")):  # JSON that was cut off, or a list: what can be read of its text
+        cut_off = re.match(r'\{\s*"text"\s*:\s*"((?:[^"\\]|\\.)*)', plain)
+        plain = json.loads(f'"{cut_off[1]}"', strict=False).strip() if cut_off else ""
     return Final(text=plain) if plain else None
 
 

@@ -2,24 +2,43 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from uuid import UUID
 
 from banksman.domain.documents import one_document, ref, shown
 from banksman.domain.handling import Answer, Ask, handles
 from banksman.domain.intents import Intent
-from banksman.domain.menu import PAGE, button, due_words, menu, more, offer, status_words, task_row
+from banksman.domain.menu import (
+    PAGE,
+    ROWS,
+    bold,
+    button,
+    due_words,
+    fitting,
+    listed,
+    menu,
+    more,
+    offer,
+    page_of,
+    status_words,
+    task_row,
+)
 from banksman.domain.office import opening_words
 from banksman.domain.taps import Tap
 from banksman.services import sites
-from banksman.services.sites import Page, TaskDetails
-from banksman.whatsapp.replies import Choice, MediaReply, Reply, TextReply
+from banksman.services.sites import Document, TaskDetails
+from banksman.whatsapp.limits import cut, line, visible
+from banksman.whatsapp.replies import Choice, MediaReply, Reply, TextReply, width
+
+WITH_BUTTONS = 1000  # characters above buttons, a few below WhatsApp's 1024
 
 
 @handles(Intent.GREETING)
 async def greet(ask: Ask) -> Answer:
     """Hello by name, with the menu; the first time also who is speaking."""
-    name = (ask.turn.person.name or "").split(" ")[0]
-    hello = ask.words("greeting", name=name) if name else ask.words("greeting-nameless")
+    name = cut((line(ask.turn.person.name or "").split() or [""])[0], 40)
+    hello = ask.words("greeting", name=name) if visible(name) else ask.words("greeting-nameless")
     if not ask.turn.introduced:
         hello = f"{hello} {ask.words('introduction')}"
     body = f"{hello}\n{ask.words('menu-body')}"
@@ -36,6 +55,12 @@ async def show_menu(ask: Ask) -> Answer:
     return Answer(replies=(menu(ask.words, body, waiting=_waiting(ask)),))
 
 
+@handles(Intent.THANKS)
+async def welcome(ask: Ask) -> Answer:
+    """Thanks are answered, with a next step."""
+    return Answer(replies=(menu(ask.words, ask.words("thanks"), waiting=_waiting(ask)),))
+
+
 @handles(Intent.LIST_PROJECTS)
 async def list_projects(ask: Ask) -> Answer:
     """The person's projects, a page at a time."""
@@ -43,16 +68,16 @@ async def list_projects(ask: Ask) -> Answer:
 
 
 async def _projects(ask: Ask, notice: str | None) -> Answer:
-    tap = ask.tap if ask.tap and ask.tap.verb == "projects" else Tap(verb="projects")
-    projects, total = await sites.list_projects(ask.scope, Page(limit=PAGE, offset=tap.page * PAGE))
-    words = ask.words
-    if not projects:
+    words, tap = ask.words, _tap(ask, "projects")
+    found, total = await sites.list_projects(ask.scope, page_of(tap))
+    if not found and tap.page:  # a page of old, beyond the last one
+        return await _projects(replace(ask, tap=replace(tap, page=0)), notice)
+    if not found:
         human = button(words, "menu-human", Tap(verb="human"))
         return Answer(replies=(TextReply(body=words("projects-none"), buttons=(human,)),))
-    end = tap.page * PAGE + len(projects)
-    title = words("projects-title")
-    if total > PAGE:
-        title = words("projects-page", first=tap.page * PAGE + 1, last=end, total=total)
+    projects = fitting(found, tap, total)
+    first, end = tap.page * PAGE + 1, tap.page * PAGE + len(projects)
+    title = words("projects-title") if total <= ROWS else words("projects-page", first=first, last=end, total=total)
     rows = [
         Choice(
             title=project.name,
@@ -61,58 +86,44 @@ async def _projects(ask: Ask, notice: str | None) -> Answer:
         )
         for project in projects
     ]
-    lines = [notice or title]
-    if total <= 3:  # buttons say nothing beside their title
-        lines += [f"{row.title}: {row.description}" for row in rows]
-    following = more(words, verb="projects", tap=tap, shown=end, total=total)
-    return Answer(replies=(offer(words, "\n".join(lines), rows, more=following),))
+    return Answer(replies=(listed(words, notice or title, rows, more=more(words, tap, shown=end, total=total)),))
 
 
 @handles(Intent.LIST_TASKS)
 async def list_tasks(ask: Ask) -> Answer:
     """The person's open tasks, or all tasks of one project, a page at a time."""
-    tap = ask.tap if ask.tap and ask.tap.verb == "tasks" else Tap(verb="tasks")
+    tap = _tap(ask, "tasks")
     if tap.target is None:
-        return await _my_tasks(ask, tap, None)
+        return await _tasks(ask, tap, ask.words("tasks-mine"), ask.words("tasks-none"))
     project = await sites.project_name(ask.scope, tap.target)
     if project is None:
-        return await _projects(ask, ask.words("project-gone"))
-    tasks, total = await sites.list_tasks(ask.scope, Page(limit=PAGE, offset=tap.page * PAGE), project_id=tap.target)
-    words = ask.words
-    end = tap.page * PAGE + len(tasks)
-    title = words("tasks-of", project=project.name)
-    if not tasks:
-        title = words("tasks-none-of", project=project.name)
-    elif total > PAGE:
-        title = words("tasks-page", title=title, first=tap.page * PAGE + 1, last=end, total=total)
-    rows = [task_row(words, task, ask.today) for task in tasks]
+        return await _projects(replace(ask, tap=None), ask.words("project-gone"))
+    extra: list[Choice] = []
     if project.documents:
-        hint = words("project-plans-hint", count=project.documents)
-        rows.append(
-            Choice(
-                title=words("project-plans"),
-                payload=Tap(verb="papers", target=project.id).payload,
-                description=hint,
-            )
-        )
-    following = more(words, verb="tasks", tap=tap, shown=end, total=total)
-    context = {"project": {"id": str(project.id), "name": project.name}, "task": None}
-    return Answer(replies=(offer(words, title, rows, more=following),), context=context)
+        hint = ask.words("project-plans-hint", count=project.documents)
+        papers = Tap(verb="papers", target=project.id).payload
+        extra = [Choice(title=ask.words("project-plans"), payload=papers, description=hint)]
+    none = ask.words("tasks-none-of", project=project.name)
+    answer = await _tasks(ask, tap, bold(project.name), none, extra=extra)
+    return replace(answer, context={"project": {"id": str(project.id), "name": project.name}, "task": None})
 
 
-async def _my_tasks(ask: Ask, tap: Tap, notice: str | None) -> Answer:
-    tasks, total = await sites.list_tasks(ask.scope, Page(limit=PAGE, offset=tap.page * PAGE))
+async def _tasks(ask: Ask, tap: Tap, title: str, none: str, *, extra: Sequence[Choice] = ()) -> Answer:
+    """A page of the tasks that `tap` asks for under `title`; `none` where there are none."""
     words = ask.words
-    if not tasks:
+    found, total = await sites.list_tasks(ask.scope, page_of(tap), project_id=tap.target)
+    if not found and tap.page:  # a page of old, beyond the last one
+        return await _tasks(ask, replace(tap, page=0), title, none, extra=extra)
+    if not found:
         projects = button(words, "menu-projects", Tap(verb="projects"))
-        return Answer(replies=(offer(words, notice or words("tasks-none"), [projects]),))
-    end = tap.page * PAGE + len(tasks)
-    title = notice or words("tasks-mine")
-    if total > PAGE:
-        title = words("tasks-page", title=title, first=tap.page * PAGE + 1, last=end, total=total)
-    rows = [task_row(words, task, ask.today) for task in tasks]
-    following = more(words, verb="tasks", tap=tap, shown=end, total=total)
-    return Answer(replies=(offer(words, title, rows, more=following),))
+        return Answer(replies=(offer(words, none, [*extra, projects]),))
+    room = ROWS - len(extra)
+    tasks = fitting(found, tap, total, room=room)
+    first, end = tap.page * PAGE + 1, tap.page * PAGE + len(tasks)
+    if total > room:
+        title = words("tasks-page", title=title, first=first, last=end, total=total)
+    rows = [*(task_row(words, task, ask.today) for task in tasks), *extra]
+    return Answer(replies=(listed(words, title, rows, more=more(words, tap, shown=end, total=total)),))
 
 
 @handles(Intent.SHOW_TASK)
@@ -121,75 +132,79 @@ async def show_task(ask: Ask) -> Answer:
     target = ask.tap.target if ask.tap else None
     details = await sites.task_details(ask.scope, target) if target else None
     if details is None:
-        return await _my_tasks(ask, Tap(verb="tasks"), ask.words("task-gone") if target else None)
-    line = details.line
+        return await _my_tasks(ask, gone=target is not None)
+    task = details.line
     context = {
-        "project": {"id": str(line.project_id), "name": line.project},
-        "task": {"id": str(line.id), "title": line.title},
+        "project": {"id": str(task.project_id), "name": task.project},
+        "task": {"id": str(task.id), "title": task.title},
     }
     return Answer(replies=_task_replies(ask, details), context=context)
 
 
+async def _my_tasks(ask: Ask, *, gone: bool) -> Answer:
+    title = ask.words("task-gone" if gone else "tasks-mine")
+    return await _tasks(ask, Tap(verb="tasks"), title, ask.words("tasks-none"))
+
+
 def _task_replies(ask: Ask, details: TaskDetails) -> tuple[Reply, ...]:
-    words, line, files = ask.words, details.line, details.documents
-    body = [
-        f"*{line.title}*",
-        words("task-project", project=line.project),
-        words("task-status", status=status_words(words, line)),
-        words("task-due", due=due_words(words, line, ask.today)),
-    ]
-    if details.description:
-        body.append(f"\n{details.description}")
+    words, task, files = ask.words, details.line, details.documents
+    due = due_words(words, task, ask.today)
+    head = "\n".join(
+        [
+            bold(cut(task.title, 200)),
+            words("task-project", project=cut(task.project, 100)),
+            words("task-status", status=status_words(words, task)),
+            due[:1].upper() + due[1:],
+        ]
+    )
+    # One bubble holds it all: what is long is told short, and in full in the office's papers.
+    description = cut(details.description or "", WITH_BUTTONS - width(head) - 2)
+    text = f"{head}\n\n{description}".strip()
     steps = (
-        button(words, "task-list", Tap(verb="tasks", target=line.project_id)),
+        button(words, "task-list", Tap(verb="tasks", target=task.project_id)),
         button(words, "menu-menu", Tap(verb="menu")),
     )
-    text = "\n".join(body)
-    if len(files) == 1 and len(text) <= 900:  # one bubble: the file with the details under it
+    if len(files) == 1:  # the file with the details under it
         return (MediaReply(media=ref(files[0]), caption=text, buttons=steps),)
-    pictures = shown(words, line.title, files, page=0, more_tap=Tap(verb="plans", target=line.id), back=None)
-    if not files or pictures is None:
+    if not files:
         return (TextReply(body=text, buttons=steps),)
-    plans = button(words, "task-plans", Tap(verb="plans", target=line.id))
-    with_plans = TextReply(body=text, buttons=(plans, *steps))
-    return (with_plans, *pictures[:1]) if pictures[0].kind == "carousel" else (with_plans,)
+    plans = button(words, "task-plans", Tap(verb="plans", target=task.id))
+    pictures = shown(words, cut(task.title, 200), files, Tap(verb="plans", target=task.id))[0]
+    details_text = TextReply(body=text, buttons=(plans, *steps))
+    return (details_text, pictures) if pictures.kind == "carousel" else (details_text,)
 
 
 @handles(Intent.SHOW_PLANS)
 async def show_plans(ask: Ask) -> Answer:
     """The plans, photos and papers of a task or of a project, or one of them."""
-    tap, words = ask.tap, ask.words
-    target = tap.target if tap else _task_in_talk(ask)
-    if target is None:
-        return await _my_tasks(ask, Tap(verb="tasks"), None)
-    if tap and tap.verb == "plan":
-        found = await sites.document(ask.scope, target)
-        if found is None:
-            return Answer(replies=(menu(words, words("plan-gone"), waiting=_waiting(ask)),))
-        return Answer(replies=(one_document(words, found),))
-    if tap and tap.verb == "papers":
-        project = await sites.project_name(ask.scope, target)
-        title = project.name if project else ""
-        files = await sites.project_documents(ask.scope, target) if project else ()
-        back = button(words, "task-list", Tap(verb="tasks", target=target))
-    else:
-        details = await sites.task_details(ask.scope, target)
-        title = details.line.title if details else ""
-        files = details.documents if details else ()
-        back = button(words, "plan-task", Tap(verb="task", target=target))
-    page = tap.page if tap else 0
-    again = Tap(verb=tap.verb if tap else "plans", target=target, page=page)
-    replies = shown(words, title, files, page=page, more_tap=again, back=back)
-    if not replies:
-        return Answer(replies=(menu(words, words("plans-none" if title else "plan-gone"), waiting=_waiting(ask)),))
-    return Answer(replies=replies)
+    words = ask.words
+    tap = ask.tap or Tap(verb="plans", target=_task_in_talk(ask))
+    if tap.target is None:
+        return await _my_tasks(ask, gone=False)
+    if tap.verb == "plan":
+        found = await sites.document(ask.scope, tap.target)
+        replies: tuple[Reply, ...] = (one_document(words, found),) if found else ()
+        return Answer(replies=replies or (menu(words, words("plan-gone"), waiting=_waiting(ask)),))
+    title, files = await (_of_project if tap.verb == "papers" else _of_task)(ask, tap.target)
+    none = words("plans-none" if title else "plan-gone")
+    return Answer(replies=shown(words, title, files, tap) or (menu(words, none, waiting=_waiting(ask)),))
+
+
+async def _of_project(ask: Ask, project_id: UUID) -> tuple[str, tuple[Document, ...]]:
+    project = await sites.project_name(ask.scope, project_id)
+    return (project.name, await sites.project_documents(ask.scope, project_id)) if project else ("", ())
+
+
+async def _of_task(ask: Ask, task_id: UUID) -> tuple[str, tuple[Document, ...]]:
+    details = await sites.task_details(ask.scope, task_id)
+    return (cut(details.line.title, 200), details.documents) if details else ("", ())
 
 
 @handles(Intent.SPEAK_TO_HUMAN)
 async def speak_to_human(ask: Ask) -> Answer:
     """At once and without a confirmation: the office is told, and the person hears when to expect somebody."""
     words = ask.words
-    when = opening_words(ask.office, ask.now, words)
+    when = opening_words(ask.office, ask.now, words, zone=ask.turn.person.time_zone)
     if ask.turn.handoff:
         body = words("human-already")
     elif ask.office.is_open(ask.now) or when is None:
@@ -198,6 +213,11 @@ async def speak_to_human(ask: Ask) -> Answer:
         body = words("human-closed", when=when)
     back = button(words, "menu-back", Tap(verb="back"))
     return Answer(replies=(TextReply(body=body, buttons=(back,)),), handoff_reason="asked")
+
+
+def _tap(ask: Ask, verb: str) -> Tap:
+    """The tap where it is of this verb, else as if it had been tapped."""
+    return ask.tap if ask.tap and ask.tap.verb == verb else Tap(verb=verb)
 
 
 def _waiting(ask: Ask) -> bool:

@@ -6,10 +6,12 @@ One place declares an intent. Its handler stands in `handlers` under the same na
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+
+from banksman.domain.folding import fold
+from banksman.domain.human import asks_for_human
 
 
 class Intent(StrEnum):
@@ -113,27 +115,18 @@ INTENTS: Mapping[Intent, Declared] = {
                    "موظف", "التحدث مع إنسان"),
         },
     ),
-    Intent.THANKS: Declared(meaning="Says thanks and asks for nothing."),
+    Intent.THANKS: Declared(
+        meaning="Says thanks and asks for nothing.",
+        simple=True,
+        words={
+            "en": ("thanks", "thank you", "thx", "cheers", "thanks a lot", "thank you very much", "many thanks", "ta"),
+            "fr": ("merci", "merci beaucoup", "merci bien", "mille mercis"),
+        },
+    ),
     Intent.FEEDBACK: Declared(meaning="Praises or complains about the assistant itself."),
     Intent.STOP: Declared(meaning="Wants no more messages, or their data erased."),
     Intent.OTHER: Declared(meaning="Anything else, or a question that needs looking at projects and tasks."),
 }  # fmt: skip
-
-
-SAME_LETTERS = {ord(written): plain for written, plain in zip("łøßىة", ("l", "o", "ss", "ي", "ه"), strict=True)}
-
-
-def fold(text: str) -> str:
-    """Words as they are compared: case, accents, punctuation, Arabic letter forms and spacing aside."""
-    decomposed = unicodedata.normalize("NFKD", text.casefold())
-    letters = "".join(
-        " " if not (c.isalnum() or unicodedata.category(c)[0] == "M" or c == "?") else c
-        for c in decomposed.replace("'", " ").replace("’", " ")
-        if not unicodedata.category(c).startswith("M") and c != "ـ"
-    )
-    plain = letters.translate(SAME_LETTERS)
-    words = " ".join(plain.replace("?", " ").split())
-    return words or ("?" if "?" in plain else "")
 
 
 # Said beside what is meant, at its beginning or end: it changes nothing.
@@ -141,12 +134,13 @@ POLITE = ("please", "pls", "plz", "thanks", "thank you", "svp", "stp", "s'il vou
           "por favor", "bitte", "per favore", "proszę", "te rog", "vă rog", "من فضلك", "now", "maintenant")  # fmt: skip
 
 
-def _phrases() -> dict[str, tuple[Intent, str]]:
-    found: dict[str, tuple[Intent, str]] = {}
+def _phrases() -> dict[str, tuple[Intent, str | None]]:
+    found: dict[str, tuple[Intent, str | None]] = {}
     for intent, declared in INTENTS.items():
         for language, phrases in declared.words.items():
             for phrase in phrases:
-                found.setdefault(fold(phrase), (intent, language))
+                said = fold(phrase)
+                found[said] = (intent, None if said in found and found[said][1] != language else language)
     return found
 
 
@@ -162,12 +156,17 @@ _ASIDE = "|".join(
 _BEFORE, _AFTER = re.compile(rf"^(?:(?:{_ASIDE}) )+"), re.compile(rf"(?: (?:{_ASIDE}))+$")
 
 
-def of_words(text: str) -> tuple[Intent, str] | None:
-    """The intent, and the language, of a message that is one of the declared phrases as a whole.
+def of_words(text: str) -> tuple[Intent, str | None] | None:
+    """The intent of a message that is one of the declared phrases as a whole, and its language.
 
-    Greetings and polite words around it don't matter. A word somewhere in a message decides nothing: "in
-    which order would you do all of my tasks?" is no list.
+    The language is None where the phrase is one of several languages. Greetings and polite words around it
+    don't matter. A word somewhere in a message decides nothing: "in which order would you do all of my
+    tasks?" is no list. A human is asked for in more ways than a list holds, so that is read by its parts.
     """
     said = fold(text[:200])
     polite = _AFTER.sub("", said)
-    return PHRASES.get(said) or PHRASES.get(polite) or PHRASES.get(_BEFORE.sub("", polite))
+    bare = _BEFORE.sub("", polite)
+    found = PHRASES.get(said) or PHRASES.get(polite) or PHRASES.get(bare)
+    if found is None and (language := asks_for_human(bare)):
+        return Intent.SPEAK_TO_HUMAN, language
+    return found

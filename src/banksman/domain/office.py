@@ -38,12 +38,17 @@ class Office:
         return spans
 
 
-def opening_words(office: Office, now: datetime, words: Words) -> str | None:
-    """ "tomorrow at 07:00", as the words after "is back"; None where no opening is in sight."""
-    opens = office.opens(now)
-    if opens is None:
+def opening_words(office: Office, now: datetime, words: Words, *, zone: str) -> str | None:
+    """The words after "is back", say "tomorrow at 07:00", by the clock of `zone`, where the person is.
+
+    None where no opening is in sight.
+    """
+    next_opening = office.opens(now)
+    if next_opening is None:
         return None
-    days = (opens.date() - now.astimezone(ZoneInfo(office.zone)).date()).days
+    here = ZoneInfo(zone)
+    opens = next_opening.astimezone(here)
+    days = (opens.date() - now.astimezone(here).date()).days
     if days == 0:
         return words("opening-today", time=words.time(opens))
     if days == 1:

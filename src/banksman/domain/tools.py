@@ -33,7 +33,7 @@ ACTIONS = {
 }
 
 ID = re.compile(r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b", re.IGNORECASE)
-HANDLE = re.compile(r"[\[(]?\b([PTD]\d{1,6})\b[\])]?")
+HANDLE = re.compile(r"[\[(]?\b([PTD]\d{1,6})\b[\])]?", re.IGNORECASE)
 
 
 class _Input(BaseModel):
@@ -108,6 +108,15 @@ class Toolbox:
         tap = Tap(verb=OPENS[found.kind], target=found.target)
         return Choice(title=self._titles[found.name], payload=tap.payload)
 
+    async def recall(self, text: str, shown: Iterable[str]) -> None:
+        """Reads the titles of things that an answer names and that only earlier turns have shown."""
+        named = [match[1] for match in HANDLE.finditer(text)]
+        handles = [found for name in [*named, *shown] if (found := self.handles.find(name))]
+        unknown = {handle.target: handle.name for handle in handles if handle.name not in self._titles}
+        if unknown:
+            for target, title in (await sites.titles(self._scope, list(unknown))).items():
+                self._titles[unknown[target]] = title
+
     def spoken(self, text: str) -> str:
         """The model's words without ids, and with titles in the place of handles.
 
@@ -117,7 +126,7 @@ class Toolbox:
 
         def title(match: re.Match[str]) -> str:
             found = self.handles.find(match[1])
-            if found is None or re.search(rf"\b{match[1]}\b", data):
+            if found is None or re.search(rf"\b{match[1]}\b", data, re.IGNORECASE):
                 return match[0]
             return self._titles.get(found.name, "")
 

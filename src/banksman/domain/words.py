@@ -14,6 +14,8 @@ from fluent.runtime import FluentBundle, FluentResource
 LANGUAGES = ("en", "fr")  # the first is what a person gets whose language has no catalogue
 NAMES = {"en": "English", "fr": "French"}
 
+COUNTRIES = {"33": "fr", "352": "fr", "377": "fr", "221": "fr", "225": "fr"}  # by the number's first digits
+
 Value: TypeAlias = "str | int"
 
 
@@ -54,7 +56,7 @@ class Words:
         return str(text)
 
     def day(self, day: date) -> str:
-        """`4 December`, short enough for a row of a list."""
+        """`4 Dec`, short enough for a row of a list."""
         return str(format_date(day, "d MMM", locale=self.language))
 
     def weekday(self, day: date) -> str:
@@ -64,6 +66,11 @@ class Words:
     def time(self, moment: datetime) -> str:
         """The time of day as people of the language write it."""
         return str(format_time(moment, "short", locale=self.language))
+
+
+def of_number(wa_id: str | None) -> str | None:
+    """A guess at the language of a number's country, for a person of whom nothing else is known."""
+    return next((language for code, language in COUNTRIES.items() if (wa_id or "").startswith(code)), None)
 
 
 def keys(language: str) -> frozenset[str]:

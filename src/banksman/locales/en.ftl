@@ -17,7 +17,6 @@ menu-more-hint = { $left ->
     [one] { $left } more
    *[other] { $left } more
 }
-menu-again = Try again
 
 # Greeting
 greeting = Hello { $name }!
@@ -43,10 +42,9 @@ project-plans-hint = { $count ->
 
 # Tasks
 tasks-mine = *Your open tasks*
-tasks-of = *{ $project }*
 tasks-page = { $title } ({ $first }–{ $last } of { $total })
 tasks-none = You have no open tasks. Well done!
-tasks-none-of = *{ $project }* has no tasks yet.
+tasks-none-of = { $project } has no tasks yet.
 task-line = { $status }, { $due }
 task-gone = I cannot find that task among yours any more. Here are your open ones.
 status-open = Not started
@@ -62,11 +60,6 @@ due-late = { $days ->
 due-today = due today
 task-project = Project: { $project }
 task-status = Status: { $status }
-task-due = Due: { $due }
-task-files = { $count ->
-    [one] { $count } file
-   *[other] { $count } files
-}
 task-plans = Plans and photos
 task-list = All tasks
 
@@ -77,6 +70,9 @@ plans-page = Plans and photos: { $title } ({ $first }–{ $last } of { $total })
 plan-open = Open
 plan-gone = I cannot find that file any more.
 plan-task = Back to the task
+
+# Thanks
+thanks = You are welcome. Anything else?
 
 # Help
 help = I can show you your projects, your tasks and the plans and photos of a task. Tap, or write a few words such as “my tasks”. To speak with a human, write “human”.

@@ -17,7 +17,6 @@ menu-more-hint = { $left ->
     [one] encore { $left }
    *[other] encore { $left }
 }
-menu-again = Réessayer
 
 # Accueil
 greeting = Bonjour { $name } !
@@ -43,10 +42,9 @@ project-plans-hint = { $count ->
 
 # Tâches
 tasks-mine = *Vos tâches ouvertes*
-tasks-of = *{ $project }*
 tasks-page = { $title } ({ $first } à { $last } sur { $total })
 tasks-none = Vous n'avez aucune tâche ouverte. Bravo !
-tasks-none-of = *{ $project }* n'a pas encore de tâches.
+tasks-none-of = { $project } n'a pas encore de tâches.
 task-line = { $status }, { $due }
 task-gone = Je ne trouve plus cette tâche parmi les vôtres. Voici celles qui sont ouvertes.
 status-open = Pas commencée
@@ -62,11 +60,6 @@ due-late = { $days ->
 due-today = pour aujourd'hui
 task-project = Chantier : { $project }
 task-status = État : { $status }
-task-due = Échéance : { $due }
-task-files = { $count ->
-    [one] { $count } fichier
-   *[other] { $count } fichiers
-}
 task-plans = Plans et photos
 task-list = Toutes les tâches
 
@@ -77,6 +70,9 @@ plans-page = Plans et photos : { $title } ({ $first } à { $last } sur { $total 
 plan-open = Ouvrir
 plan-gone = Je ne trouve plus ce fichier.
 plan-task = Retour à la tâche
+
+# Merci
+thanks = Je vous en prie. Autre chose ?
 
 # Aide
 help = Je peux montrer vos chantiers, vos tâches, et les plans et photos d'une tâche. Touchez un bouton ou écrivez quelques mots, par exemple « mes tâches ». Pour parler à quelqu'un, écrivez « humain ».

@@ -1,12 +1,15 @@
 """Structured logs: one line an event, with the turn's id where there is one.
 
-Never a message's text, a phone number or a secret at INFO or above.
+Never a message's text, a phone number or a secret at INFO or above: an exception is told by its type and
+its places, in full only where the level is DEBUG.
 """
 
 from __future__ import annotations
 
 import logging
 import sys
+import traceback
+from pathlib import Path
 
 import structlog
 from structlog.types import EventDict, Processor
@@ -20,6 +23,20 @@ def _one_line(_: object, __: str, event: EventDict) -> EventDict:
     return event
 
 
+def _where_it_failed(_: object, __: str, event: EventDict) -> EventDict:
+    """An exception as its type and the places it went through: its text and its variables may name a person."""
+    given = event.pop("exc_info", None)
+    error = given if isinstance(given, BaseException) else sys.exc_info()[1] if given else None
+    if isinstance(given, tuple):
+        error = given[1]
+    if isinstance(error, BaseException):
+        frames = traceback.extract_tb(error.__traceback__)
+        event["error"] = type(error).__qualname__
+        event["sqlstate"] = getattr(error, "sqlstate", None)
+        event["at"] = " < ".join(f"{Path(f.filename).name}:{f.lineno} {f.name}" for f in reversed(frames[-12:]))
+    return event
+
+
 def configure(level: str = "INFO", style: str = "console") -> None:
     """Sends structlog's and the standard library's lines the same way: `console`, or `json` on stderr."""
     shared: list[Processor] = [
@@ -28,12 +45,15 @@ def configure(level: str = "INFO", style: str = "console") -> None:
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.StackInfoRenderer(),
+        *([] if level == "DEBUG" else [_where_it_failed]),
         _one_line,
     ]
     renderer: list[Processor] = (
-        [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
+        [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
         if style == "json"
-        else [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+        else [
+            structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback)
+        ]
     )
     structlog.configure(
         processors=[structlog.stdlib.filter_by_level, *shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],

@@ -6,32 +6,38 @@ them since (status, progress, a chosen language) stays. Loading a file twice cha
 
 from __future__ import annotations
 
-import json
+import hashlib
 import mimetypes
+import os
 import re
-from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Literal
-from uuid import UUID
+from typing import Annotated, Literal, TypeAlias
 from zoneinfo import ZoneInfo
 
 import psycopg
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from psycopg.rows import tuple_row
+from psycopg.types.json import Jsonb
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from banksman.database.queries import Queries
 
 QUERIES = Queries("banksman.services", "import.sql")
+Rows: TypeAlias = Sequence[Mapping[str, object]]
 
 
 class ImportFileError(Exception):
     """The file cannot be loaded. A line for each fault, with the path of the row."""
 
 
-def _digits(value: object) -> object:
-    return re.sub(r"[\s+().-]", "", value) if isinstance(value, str) else value
+def _number(spelled: str) -> str:
+    """WhatsApp's id of a number as people write it, +33 6 00 00 00 01 for example."""
+    bare = re.sub(r"[\s+()./\u2010-\u2015-]", "", spelled).removeprefix("00")
+    if not re.fullmatch(r"[1-9][0-9]{4,19}", bare):
+        raise ValueError("is no number with its country code; for example +33 6 00 00 00 01")
+    return bare
 
 
 def _zone(name: str) -> str:
@@ -42,22 +48,35 @@ def _zone(name: str) -> str:
     return name
 
 
+def _language(code: str) -> str:
+    if not re.fullmatch(r"[a-z]{2}", code):
+        raise ValueError("is no language of two small letters; for example fr")
+    return code
+
+
+def _without_nul(text: str) -> str:
+    if "\x00" in text:
+        raise ValueError("holds a NUL character")
+    return text
+
+
 class _Row(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
 
 
-Ref = Annotated[str, Field(min_length=1, max_length=200)]
-Title = Annotated[str, Field(min_length=1, max_length=500)]
+Text = Annotated[str, AfterValidator(_without_nul)]
+Ref = Annotated[Text, Field(min_length=1, max_length=200)]
+Title = Annotated[Text, Field(min_length=1, max_length=500)]
 
 
 class UserRow(_Row):
     """A person."""
 
     ref: Ref
-    wa_id: Annotated[str, BeforeValidator(_digits), Field(pattern=r"^[0-9]{5,20}$")]
-    name: Annotated[str, Field(min_length=1, max_length=200)]
-    language: Annotated[str, Field(pattern=r"^[a-z]{2}$")] = "en"
-    time_zone: Annotated[str, AfterValidator(_zone)] = "UTC"
+    wa_id: Annotated[str, AfterValidator(_number)]
+    name: Annotated[Text, Field(min_length=1, max_length=200)]
+    language: Annotated[str, AfterValidator(_language)] | None = None
+    time_zone: Annotated[str, AfterValidator(_zone)] | None = None
 
 
 class ProjectRow(_Row):
@@ -65,7 +84,7 @@ class ProjectRow(_Row):
 
     ref: Ref
     name: Title
-    address: str | None = None
+    address: Text | None = None
     members: tuple[Ref, ...] = ()
 
 
@@ -75,7 +94,7 @@ class TaskRow(_Row):
     ref: Ref
     project: Ref
     title: Title
-    description: str | None = None
+    description: Text | None = None
     status: Literal["open", "in_progress", "blocked", "done"] = "open"
     progress: Annotated[int, Field(ge=0, le=100)] = 0
     due: date | None = None
@@ -89,7 +108,7 @@ class DocumentRow(_Row):
     task: Ref | None = None
     kind: Literal["plan", "photo", "document"]
     title: Title
-    file: str
+    file: Annotated[Text, Field(min_length=1)]
 
 
 class ImportFile(_Row):
@@ -111,34 +130,51 @@ class Loaded:
     documents: int
 
 
+@dataclass(frozen=True, kw_only=True)
+class Known:
+    """The refs that earlier imports have loaded."""
+
+    users: frozenset[str]
+    projects: frozenset[str]
+    tasks: Mapping[str, str]  # with the ref of their project
+
+
 def read(path: Path) -> ImportFile:
-    """The file's rows, checked; raises ImportFileError with every fault."""
+    """The file's rows, checked; raises ImportFileError with every fault that shows without the database."""
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise ImportFileError(f"{path}: cannot be read: {error}") from error
     try:
-        found = ImportFile.model_validate(json.loads(text))
-    except json.JSONDecodeError as error:
-        raise ImportFileError(f"{path}: no JSON: line {error.lineno}, column {error.colno}: {error.msg}") from error
-    except (ValidationError, RecursionError) as error:
-        faults = error.errors(include_url=False) if isinstance(error, ValidationError) else []
-        lines = [f"{_path(item['loc'])}: {item['msg'].removeprefix('Value error, ')}" for item in faults]
-        raise ImportFileError("\n".join(lines) or f"{path}: nested too deeply") from error
-    faults_found = [*_doubles(found), *_missing_files(found, path.parent)]
-    if faults_found:
-        raise ImportFileError("\n".join(faults_found))
+        found = ImportFile.model_validate_json(text, strict=True)
+    except ValidationError as error:
+        raise ImportFileError("\n".join(_fault(item["loc"], item["msg"]) for item in error.errors())) from error
+    faults = [*_doubles(found), *_file_faults(found, path.parent)]
+    if faults:
+        raise ImportFileError("\n".join(faults))
     return found
 
 
 def load(connection: psycopg.Connection, found: ImportFile, *, folder: Path, store: Callable[[bytes], str]) -> Loaded:
     """Writes the rows as banksman_system, in one transaction; raises ImportFileError and writes nothing.
 
-    `folder`: where the files of documents are; `store` keeps a file's bytes and gives their SHA-256.
+    `connection` is the owner's. `folder`: where the files of documents are; `store` keeps a file's bytes and
+    gives their SHA-256, and is called once all rows are written, before they are committed.
     """
-    with connection.transaction():
-        connection.execute("select set_config('role', 'banksman_system', true)")
-        _Loading(connection, store, folder).run(found)
+    files = [folder / row.file for row in found.documents]
+    contents = {path: path.read_bytes() for path in dict.fromkeys(files)}
+    try:
+        with connection.transaction(), connection.cursor(row_factory=tuple_row) as cursor:
+            cursor.execute("select set_config('role', 'banksman_system', true)")
+            cursor.execute(QUERIES["lock"])
+            faults = [*_taken(cursor, found), *unknown(found, _known(cursor, found))]
+            if faults:
+                raise ImportFileError("\n".join(faults))
+            _write(cursor, found, [contents[path] for path in files])
+            for data in contents.values():
+                store(data)
+    except psycopg.errors.UniqueViolation as error:
+        raise ImportFileError("somebody wrote for the first time meanwhile: run the import again") from error
     return Loaded(
         users=len(found.users),
         projects=len(found.projects),
@@ -147,71 +183,63 @@ def load(connection: psycopg.Connection, found: ImportFile, *, folder: Path, sto
     )
 
 
-class _Loading:
-    """One load under way: what each ref stands for."""
+def unknown(found: ImportFile, known: Known) -> Iterable[str]:
+    """A fault for each ref that stands for nothing, neither in the file nor loaded before."""
+    users = known.users | {row.ref for row in found.users}
+    projects = known.projects | {row.ref for row in found.projects}
+    tasks = {**known.tasks, **{row.ref: row.project for row in found.tasks}}
+    for n, project in enumerate(found.projects):
+        for i, ref in enumerate(project.members):
+            if ref not in users:
+                yield f"projects[{n}].members[{i}]: there is no user {ref!r}"
+    for n, task in enumerate(found.tasks):
+        if task.project not in projects:
+            yield f"tasks[{n}].project: there is no project {task.project!r}"
+        for i, ref in enumerate(task.assignees):
+            if ref not in users:
+                yield f"tasks[{n}].assignees[{i}]: there is no user {ref!r}"
+    for n, document in enumerate(found.documents):
+        if document.project not in projects:
+            yield f"documents[{n}].project: there is no project {document.project!r}"
+        if document.task is not None and document.task not in tasks:
+            yield f"documents[{n}].task: there is no task {document.task!r}"
+        elif document.task is not None and tasks[document.task] != document.project:
+            yield f"documents[{n}].task: {document.task!r} is no task of project {document.project!r}"
 
-    def __init__(self, connection: psycopg.Connection, store: Callable[[bytes], str], folder: Path) -> None:
-        self._connection, self._store, self._folder = connection, store, folder
 
-    def run(self, found: ImportFile) -> None:
-        for n, user in enumerate(found.users):
-            self._user(user, f"users[{n}]")
-        for n, project in enumerate(found.projects):
-            project_id = self._value("put_project", project.model_dump(exclude={"members"}))
-            members = [self._id("user", ref, f"projects[{n}].members[{i}]") for i, ref in enumerate(project.members)]
-            self._connection.execute(QUERIES["end_members"], {"project_id": project_id, "members": members})
-            for member in members:
-                self._connection.execute(QUERIES["put_member"], {"project_id": project_id, "user_id": member})
-        for n, task in enumerate(found.tasks):
-            project_id = self._id("project", task.project, f"tasks[{n}].project")
-            task_id = self._value("put_task", {**task.model_dump(exclude={"assignees"}), "project_id": project_id})
-            assignees = [self._id("user", ref, f"tasks[{n}].assignees[{i}]") for i, ref in enumerate(task.assignees)]
-            self._connection.execute(QUERIES["end_assignees"], {"task_id": task_id, "assignees": assignees})
-            for assignee in assignees:
-                self._connection.execute(QUERIES["put_assignee"], {"task_id": task_id, "user_id": assignee})
-        for n, document in enumerate(found.documents):
-            self._document(document, n)
+def _known(cursor: psycopg.Cursor[tuple[object, ...]], found: ImportFile) -> Known:
+    users = {ref for row in found.projects for ref in row.members} | {r for t in found.tasks for r in t.assignees}
+    projects = {row.project for row in found.tasks} | {row.project for row in found.documents}
+    tasks = {row.task for row in found.documents if row.task}
+    params = {"users": list(users), "projects": list(projects), "tasks": list(tasks)}
+    rows = cursor.execute(QUERIES["known"], params).fetchall()
+    refs = {kind: {str(row[1]): str(row[2]) for row in rows if row[0] == kind} for kind in ("user", "project", "task")}
+    return Known(users=frozenset(refs["user"]), projects=frozenset(refs["project"]), tasks=refs["task"])
 
-    def _user(self, user: UserRow, path: str) -> None:
-        try:
-            with self._connection.transaction():
-                self._value("put_user", user.model_dump())
-        except psycopg.errors.UniqueViolation as error:
-            raise ImportFileError(f"{path}.wa_id: the number belongs to another person already") from error
 
-    def _document(self, document: DocumentRow, n: int) -> None:
-        project_id = self._id("project", document.project, f"documents[{n}].project")
-        task_id = self._id("task", document.task, f"documents[{n}].task") if document.task else None
-        if task_id and self._value("task_project", {"task_id": task_id}) != project_id:
-            raise ImportFileError(f"documents[{n}].task: is no task of project {document.project!r}")
-        data = (self._folder / document.file).read_bytes()
-        media = {
-            "sha256": self._store(data),
-            "mime_type": mime_type(data, document.file),
-            "size_bytes": len(data),
-        }
-        media_id = self._value("put_media", media)
-        self._value(
-            "put_document",
-            {"project_id": project_id, "task_id": task_id, "kind": document.kind, "title": document.title,
-             "file_name": Path(document.file).name, "media_id": media_id, "position": n},
-        )  # fmt: skip
+def _taken(cursor: psycopg.Cursor[tuple[object, ...]], found: ImportFile) -> Iterable[str]:
+    rows = cursor.execute(QUERIES["taken_numbers"], {"rows": Jsonb(_numbered(found.users))}).fetchall()
+    return [f"users[{row[0]}].wa_id: the number belongs to another person already" for row in rows]
 
-    def _value(self, query: str, params: dict[str, object]) -> UUID:
-        row = self._connection.execute(QUERIES[query], params).fetchone()
-        if row is None:
-            raise LookupError(query)
-        found = row[0]
-        assert isinstance(found, UUID)
-        return found
 
-    def _id(self, kind: Literal["user", "project", "task"], ref: str, path: str) -> UUID:
-        row = self._connection.execute(QUERIES[f"{kind}_of_ref"], {"ref": ref}).fetchone()
-        if row is None:
-            raise ImportFileError(f"{path}: there is no {kind} {ref!r}")
-        found = row[0]
-        assert isinstance(found, UUID)
-        return found
+def _write(cursor: psycopg.Cursor[tuple[object, ...]], found: ImportFile, contents: Sequence[bytes]) -> None:
+    documents = [
+        {**row, "file_name": Path(given.file).name, "sha256": hashlib.sha256(data).hexdigest(),
+         "mime_type": mime_type(data, given.file), "size_bytes": len(data)}
+        for row, given, data in zip(_numbered(found.documents), found.documents, contents, strict=True)
+    ]  # fmt: skip
+    for names, rows in (
+        (("free_numbers", "put_users"), _numbered(found.users)),
+        (("put_projects", "end_members", "put_members"), _numbered(found.projects)),
+        (("put_tasks", "move_documents", "end_assignees", "put_assignees"), _numbered(found.tasks)),
+        (("put_media", "put_documents"), documents),
+    ):
+        for name in names:
+            cursor.execute(QUERIES[name], {"rows": Jsonb(rows)})
+
+
+def _numbered(rows: Sequence[_Row]) -> Rows:
+    return [{"n": n, **row.model_dump(mode="json")} for n, row in enumerate(rows)]
 
 
 MAGIC = {
@@ -231,27 +259,34 @@ def mime_type(data: bytes, name: str) -> str:
     return guessed if guessed and guessed not in MAGIC.values() else "application/octet-stream"
 
 
-def _path(loc: Sequence[int | str]) -> str:
-    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in loc)
-    return text.removeprefix(".") or "the file"
+def _fault(loc: Sequence[int | str], said: str) -> str:
+    path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in loc).removeprefix(".")
+    return f"{path or 'the file'}: {said.removeprefix('Value error, ')}"
 
 
 def _doubles(found: ImportFile) -> Iterable[str]:
-    for kind, values in {
-        "users": [(n, "ref", row.ref) for n, row in enumerate(found.users)],
-        "projects": [(n, "ref", row.ref) for n, row in enumerate(found.projects)],
-        "tasks": [(n, "ref", row.ref) for n, row in enumerate(found.tasks)],
-        "users ": [(n, "wa_id", row.wa_id) for n, row in enumerate(found.users)],
-    }.items():
-        counts = Counter(value for _, _, value in values)
-        seen: set[str] = set()
-        for n, name, value in values:
-            if counts[value] > 1 and value in seen:
-                yield f"{kind.strip()}[{n}].{name}: {value!r} stands there twice"
-            seen.add(value)
+    keys: Sequence[tuple[str, Sequence[object]]] = (
+        ("users[{}].ref", [row.ref for row in found.users]),
+        ("users[{}].wa_id", [row.wa_id for row in found.users]),
+        ("projects[{}].ref", [row.ref for row in found.projects]),
+        ("tasks[{}].ref", [row.ref for row in found.tasks]),
+        ("documents[{}].title", [(row.project, row.task, row.kind, row.title) for row in found.documents]),
+    )
+    for path, values in keys:
+        first: dict[object, int] = {}
+        for n, value in enumerate(values):
+            if first.setdefault(value, n) != n:
+                yield f"{path.format(n)}: the same as {path.format(first[value])}"
 
 
-def _missing_files(found: ImportFile, folder: Path) -> Iterable[str]:
+def _file_faults(found: ImportFile, folder: Path) -> Iterable[str]:
     for n, row in enumerate(found.documents):
-        if not (folder / row.file).is_file():
+        path = (folder / row.file).resolve()
+        if not path.is_relative_to(folder.resolve()):
+            yield f"documents[{n}].file: {row.file!r} is outside of the folder of the import file"
+        elif not path.is_file():
             yield f"documents[{n}].file: there is no file {row.file!r} beside the import file"
+        elif not os.access(path, os.R_OK):
+            yield f"documents[{n}].file: {row.file!r} cannot be read"
+        elif not path.stat().st_size:
+            yield f"documents[{n}].file: {row.file!r} is empty"

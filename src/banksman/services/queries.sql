@@ -74,6 +74,19 @@ select d.id, d.kind, d.title, d.file_name, f.id as media_id, f.mime_type, d.task
  where d.project_id = %(project_id)s and d.task_id is null
  order by d.position, d.title
 
+-- name: titles
+with mine as (
+    select m.project_id from banksman.project_members m where m.user_id = %(user_id)s and m.ended_at is null
+)
+select p.id, p.name as title from banksman.projects p
+ where p.id = any (%(ids)s::uuid[]) and p.id in (select project_id from mine)
+union all
+select t.id, t.title from banksman.tasks t
+ where t.id = any (%(ids)s::uuid[]) and t.project_id in (select project_id from mine)
+union all
+select d.id, d.title from banksman.documents d
+ where d.id = any (%(ids)s::uuid[]) and d.project_id in (select project_id from mine)
+
 -- name: document
 select d.id, d.kind, d.title, d.file_name, f.id as media_id, f.mime_type, d.task_id, d.project_id
   from banksman.documents d

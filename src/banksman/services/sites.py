@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -138,6 +138,12 @@ async def document(scope: Scope, document_id: UUID) -> Document | None:
     """One document, or None where it is not the person's to see."""
     row = await scope.one(QUERIES["document"], {"document_id": document_id})
     return Document(**row) if row else None
+
+
+async def titles(scope: Scope, ids: Sequence[UUID]) -> dict[UUID, str]:
+    """The titles of projects, tasks and documents, as far as the person may see them."""
+    rows = await scope.fetch(QUERIES["titles"], {"ids": list(ids)})
+    return {row["id"]: row["title"] for row in rows}
 
 
 def _line(row: Mapping[str, Any]) -> TaskLine:

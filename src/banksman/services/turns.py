@@ -109,6 +109,7 @@ class Finish:
 
     status: Literal["done", "failed"] = "done"
     replies: tuple[OutboundMessage, ...] = ()
+    deferred: frozenset[UUID] = frozenset()  # messages of the burst that the next turn answers
     classifications: tuple[Classified, ...] = ()
     tool_calls: tuple[dict[str, Any], ...] = ()
     handles: tuple[tuple[str, str, UUID], ...] = ()
@@ -131,7 +132,7 @@ class Finished:
 
     fenced: bool  # the lease was lost: nothing was written
     dropped: bool = False  # a human has taken over: the replies were not queued
-    send: dict[str, Any] | None = None  # the person's next send, as `services.sends` reads it
+    send: dict[str, Any] | None = None  # the person's next send, as the outbox reads it
 
 
 async def claim(database: Database, *, timeout_hours: float, workday_start: time) -> Turn | float | None:
@@ -162,7 +163,7 @@ async def finish(database: Database, turn: Turn, end: Finish) -> Finished:
         "session_id": turn.session.id,
         "lease_token": turn.lease_token,
         "status": end.status,
-        "answered": [message.id for message in turn.messages],
+        "answered": [message.id for message in turn.messages if message.id not in end.deferred],
         "replies": [
             {"n": n, "kind": reply.kind, "body": reply.body, "content": reply.content}
             for n, reply in enumerate(end.replies)

@@ -64,6 +64,7 @@ class ClaudeAssistant:
             actions=tuple(ACTIONS),
             deadline=asyncio.get_running_loop().time() + ANSWER_S,
         )
+        await toolbox.recall(found.text, found.show)
         shown = [choice for handle in found.show if (choice := toolbox.choice(handle))]
         offered = [button(ask.words, ACTIONS[name][2], ACTIONS[name][1]) for name in found.actions if name in ACTIONS]
         return AgentReply(

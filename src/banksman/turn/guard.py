@@ -6,6 +6,7 @@ import unicodedata
 from dataclasses import dataclass
 
 from banksman.services.turns import Incoming
+from banksman.whatsapp.limits import visible
 
 MAX_TEXT = 4096  # characters that understanding and models look at; the whole is stored
 WORDED = (
@@ -39,5 +40,4 @@ def hear(message: Incoming) -> Heard:
         return Heard(message=message, text=None)
     text = unicodedata.normalize("NFC", message.body or "")
     kept = "".join(c for c in text if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cs", "Co", "Cn"))
-    visible = any(unicodedata.category(c)[0] not in "CZM" for c in kept)
-    return Heard(message=message, text=kept.strip()[:MAX_TEXT] if visible else "")
+    return Heard(message=message, text=kept.strip()[:MAX_TEXT] if visible(kept) else "")

@@ -20,9 +20,11 @@ from banksman.observability.runs import Facts
 from banksman.observability.tracing import Tracing
 from banksman.services import turns
 from banksman.services.turns import Finish, OutboundMessage, Turn
-from banksman.turn.answer import Assistant, Outcome, answer
+from banksman.turn.answer import BUBBLES, Assistant, Outcome, answer, language_of
+from banksman.turn.guard import hear
+from banksman.turn.understand import read
 from banksman.whatsapp.render import Link, render
-from banksman.whatsapp.replies import Reply, TextReply
+from banksman.whatsapp.replies import TextReply
 from banksman.work.loop import LeaseLostError, under_lease
 
 log = structlog.get_logger(__name__)
@@ -123,8 +125,10 @@ class Pipeline:
     def _finish(self, turn: Turn, outcome: Outcome) -> Finish:
         metrics.TOKENS.labels("input").inc(outcome.usage.input_tokens)
         metrics.TOKENS.labels("output").inc(outcome.usage.output_tokens)
+        replies = self._outbound(turn, outcome)
         return Finish(
-            replies=self._outbound(turn, outcome.replies),
+            replies=replies,
+            deferred=outcome.deferred,
             classifications=outcome.classifications,
             tool_calls=tuple(
                 {"name": c.name, "input": c.input, "outcome": c.outcome, "duration_ms": c.duration_ms}
@@ -135,31 +139,37 @@ class Pipeline:
             handoff_reason=outcome.handoff_reason,
             release_handoff=outcome.release_handoff,
             acknowledge_handoff=outcome.acknowledge_handoff,
-            introduced=outcome.introduced,
+            introduced=outcome.introduced and not self._window_closed(turn),
             input_tokens=outcome.usage.input_tokens,
             output_tokens=outcome.usage.output_tokens,
             cache_read_tokens=outcome.usage.cache_read_tokens,
             error_type=outcome.error_type,
         )
 
-    def _outbound(self, turn: Turn, replies: tuple[Reply, ...]) -> tuple[OutboundMessage, ...]:
+    def _outbound(self, turn: Turn, outcome: Outcome) -> tuple[OutboundMessage, ...]:
         """The replies as WhatsApp takes them; outside its 24 hours the approved template, where one is set."""
         template = self._rules.template_reply
-        if replies and template and turn.window_from and self._now() - turn.window_from > WINDOW:
-            language = turn.person.language or "en"
+        if outcome.replies and template and self._window_closed(turn):
+            language = outcome.context.get("language") or language_of(turn) or "en"
             content = {"type": "template", "template": {"name": template, "language": {"code": language}}}
             return (OutboundMessage(kind="template", body=template, content=content),)
-        rendered = [message for reply in replies for message in render(reply, link=self._link)]
-        return tuple(OutboundMessage(kind=r.kind, body=r.body, content=r.content) for r in rendered[-2:])
+        rendered = [message for reply in outcome.replies for message in render(reply, link=self._link)]
+        if len(rendered) > BUBBLES:
+            log.warning("turn.shortened", messages=len(rendered))
+        return tuple(OutboundMessage(kind=r.kind, body=r.body, content=r.content) for r in rendered[:BUBBLES])
+
+    def _window_closed(self, turn: Turn) -> bool:
+        return turn.window_from is not None and self._now() - turn.window_from > WINDOW
 
     def _apology(self, turn: Turn) -> Finish:
         """The end of a turn that keeps failing: an apology, and staff see it as a handoff."""
-        words = Words.of(turn.person.language)
+        words = Words.of(language_of(turn))
         back = button(words, "menu-back", Tap(verb="back"))
         sorry = TextReply(body=words("apology"), buttons=(back,))
         return Finish(
             status="failed",
-            replies=self._outbound(turn, (sorry,)),
+            replies=() if turn.person.status == "blocked" else self._outbound(turn, Outcome(replies=(sorry,))),
+            classifications=tuple(read(hear(message)).classified for message in turn.messages),
             handoff_reason="turn_failed",
             error_type="gave_up",
         )

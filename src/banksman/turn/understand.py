@@ -11,7 +11,6 @@ from banksman.domain.taps import Tap, read_tap
 from banksman.services.turns import Classified
 from banksman.turn.guard import Heard
 
-MOST_ASKS = 2  # a turn answers with one message, two at most
 PASSING = (Intent.GREETING, Intent.THANKS)  # said on the way to something else
 
 
@@ -24,6 +23,7 @@ class Reading:
     confidence: float
     method: Literal["payload", "keyword", "model"]
     tap: Tap | None = None
+    language: str | None = None  # of the words, where they are words of one language only
     model: str | None = None
     duration_ms: int = 0
 
@@ -31,6 +31,11 @@ class Reading:
     def decided(self) -> bool:
         """Whether it is certain enough to be answered without a model."""
         return self.confidence > 0
+
+    @property
+    def is_question(self) -> bool:
+        """Whether it has words that neither a tap nor plain words settle."""
+        return not self.decided and not self.heard.tapped and bool(self.heard.text)
 
     @property
     def classified(self) -> Classified:
@@ -45,6 +50,9 @@ class Reading:
         )
 
 
+Item = tuple[Reading, ...]  # what is answered together: one thing asked for, or all open questions
+
+
 def read(heard: Heard) -> Reading:
     """By the payload of a tap, else by words; `other` with confidence 0 where neither decides."""
     if heard.message.tap is not None:
@@ -52,23 +60,28 @@ def read(heard: Heard) -> Reading:
         if tap:
             return Reading(heard=heard, intent=tap.intent, confidence=1, method="payload", tap=tap)
         return Reading(heard=heard, intent=Intent.OTHER, confidence=0, method="payload")
+    if heard.message.kind == "request_welcome":  # the chat was opened: as good as a hello
+        return Reading(heard=heard, intent=Intent.GREETING, confidence=1, method="payload")
     found = of_words(heard.text) if heard.text else None
     if found:
-        return Reading(heard=heard, intent=found[0], confidence=1, method="keyword")
+        return Reading(heard=heard, intent=found[0], confidence=1, method="keyword", language=found[1])
     return Reading(heard=heard, intent=Intent.OTHER, confidence=0, method="keyword")
 
 
-def asks(readings: Sequence[Reading]) -> tuple[Reading, ...]:
-    """What of a burst is to be answered, in order: no greeting beside a question, nothing twice, two at most.
+def plan(readings: Sequence[Reading]) -> tuple[Item, ...]:
+    """What of a burst is to be answered, in order: nothing twice, no greeting beside anything else.
 
-    A wish to speak with a human goes before everything else.
+    A wish to speak with a human goes before everything. All open questions are answered as one.
     """
-    decided = [reading for reading in readings if reading.decided]
-    for reading in decided:
-        if reading.intent is Intent.SPEAK_TO_HUMAN:
-            return (reading,)
-    open_questions = any(not reading.decided for reading in readings)
-    real = [reading for reading in decided if reading.intent not in PASSING]
-    chosen = real or ([] if open_questions else decided)
-    distinct = {(reading.intent, reading.tap): reading for reading in chosen}
-    return tuple(distinct.values())[-MOST_ASKS:]
+    for reading in readings:
+        if reading.decided and reading.intent is Intent.SPEAK_TO_HUMAN:
+            return ((reading,),)
+    questions = tuple(reading for reading in readings if reading.is_question)
+    items: dict[object, Item] = {}
+    for reading in readings:
+        if reading.is_question:
+            items["questions"] = questions
+        elif reading.decided:
+            items.setdefault((reading.intent, reading.tap), (reading,))
+    real = [item for item in items.values() if item[0].intent not in PASSING]
+    return tuple(real or items.values())

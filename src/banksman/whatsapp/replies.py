@@ -6,6 +6,7 @@ WhatsApp's limits. A `payload` is what comes back when a person taps: at most 20
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Literal, TypeAlias
 from uuid import UUID
 
@@ -99,8 +100,13 @@ def choices(body: str, options: tuple[Choice, ...], *, button: str) -> TextReply
     """
     titles = [option.title for option in options]
     if len(options) <= 3 and len(set(titles)) == len(titles) and all(width(title) <= 20 for title in titles):
-        return TextReply(body=body, buttons=options)
+        return TextReply(body=body, buttons=options, button=button)
     return ListReply(body=body, button=button, rows=options)
+
+
+def bubbles(replies: Sequence[Reply]) -> int:
+    """How many messages `replies` become: a text beyond what stands above buttons goes ahead on its own."""
+    return sum(1 + (reply.kind == "text" and width(reply.body) > (1024 if reply.buttons else 4096)) for reply in replies)
 
 
 def width(text: str) -> int:
