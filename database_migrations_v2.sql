@@ -7,9 +7,9 @@
 begin;
 
 set local client_min_messages = warning;
-set local lock_timeout = '10s';
 set local statement_timeout = '10min';
 select pg_advisory_xact_lock(hashtext('banksman:migration'));
+set local lock_timeout = '10s';
 
 -- Roles ------------------------------------------------------------------------------------------
 -- banksman_app signs in and can do nothing by itself; each transaction drops to one of the other three.
@@ -36,6 +36,13 @@ begin
             end if;
         end;
     end loop;
+    select rolname into role_name from pg_roles
+     where rolname in ('banksman_app', 'banksman_user', 'banksman_staff', 'banksman_system')
+       and (rolsuper or rolbypassrls or rolcreaterole or rolcreatedb or rolreplication
+            or rolcanlogin <> (rolname = 'banksman_app') or (rolinherit and rolname = 'banksman_app'));
+    if found then
+        raise exception 'the role % exists already and may do too much', role_name;
+    end if;
 end
 $$;
 
@@ -43,7 +50,6 @@ create schema if not exists banksman;
 comment on schema banksman is 'Everything of the banksman service. Not exposed by any REST interface.';
 revoke all on schema banksman from public;
 grant usage on schema banksman to banksman_user, banksman_staff, banksman_system;
-alter default privileges in schema banksman revoke execute on functions from public;
 
 -- Version ----------------------------------------------------------------------------------------
 
@@ -497,7 +503,10 @@ begin
     if climbed in ('sent', 'delivered', 'read') then
         if m.status in ('failed', 'expired') or banksman.status_rank(climbed) > banksman.status_rank(m.status) then
             update banksman.messages
-               set status = climbed, error_code = null, wa_message_id = coalesce(wa_message_id, p_wa_message_id)
+               set status = climbed, error_code = null,
+                   -- while it is queued, its id is that of a try that failed
+                   wa_message_id = case when m.status = 'queued' then p_wa_message_id
+                                        else coalesce(wa_message_id, p_wa_message_id) end
              where id = m.id;
         end if;
     elsif climbed = 'failed' then
@@ -506,19 +515,21 @@ begin
             return; -- arrived all the same, or told of an earlier try
         end if;
         if p_retry and m.tries < 5 then
+            -- The id stays until the next try, so that an answer of this one that comes late is known as such.
             update banksman.messages
-               set status = 'queued', wa_message_id = null, error_code = p_error,
+               set status = 'queued', wa_message_id = p_wa_message_id, error_code = p_error,
                    next_try_at = now() + make_interval(secs => 4 ^ m.tries)
              where id = m.id;
-        else
+        else -- 131047: more than 24 hours since the person last wrote
             update banksman.messages
-               set status = 'failed', error_code = p_error, wa_message_id = coalesce(wa_message_id, p_wa_message_id)
+               set status = case when p_error = 131047 then 'expired' else 'failed' end,
+                   error_code = p_error, wa_message_id = coalesce(wa_message_id, p_wa_message_id)
              where id = m.id;
         end if;
     else
         return;
     end if;
-    if m.status = 'sending' or (climbed = 'failed' and p_retry) then -- settled: what waits behind it may go
+    if m.status in ('queued', 'sending') or (climbed = 'failed' and p_retry) then -- settled: what waits behind it may go
         update banksman.conversations c
            set send_due_at = case when c.send_lease_until > now() then c.send_due_at else now() end
          where c.user_id = m.user_id;
@@ -529,23 +540,47 @@ $$;
 comment on function banksman.apply_status(uuid, text, text, integer, boolean) is 'What a status webhook says of a send, applied to its row.';
 
 create or replace function banksman.store_delivery(p jsonb, p_pause interval, p_max_pause interval) returns jsonb
-language plpgsql set search_path = '' as $$
+language plpgsql set search_path = '' set lock_timeout = '2s' as $$
 declare
-    people uuid[];
+    people uuid[]; -- by the sender's place
+    touched uuid[];
+    locked integer;
     receipts jsonb;
     item record;
     soonest integer;
 begin
-    select array_agg(banksman.person(s.wa_id, s.bsuid, s.parent_bsuid, s.name) order by s.n) into people
-      from (select *, row_number() over () as n
-              from jsonb_to_recordset(p -> 'senders') as x (wa_id text, bsuid text, parent_bsuid text, name text)) s;
+    select array_agg(coalesce(b.id, w.id) order by s.n) into people
+      from rows from (jsonb_to_recordset(p -> 'senders') as (wa_id text, bsuid text)) with ordinality as s (wa_id, bsuid, n)
+      left join banksman.users b on b.bsuid = s.bsuid and (s.wa_id is null or b.wa_id = s.wa_id)
+      left join banksman.users w on s.bsuid is null and w.wa_id = s.wa_id;
+    if array_position(people, null) is not null then -- new, or known by other addresses; all batches in one order
+        for item in select s.*
+                      from rows from (jsonb_to_recordset(p -> 'senders') as (wa_id text, bsuid text, parent_bsuid text, name text))
+                           with ordinality as s (wa_id, bsuid, parent_bsuid, name, n)
+                     where people[s.n] is null order by s.wa_id, s.bsuid loop
+            people[item.n] := banksman.person(item.wa_id, item.bsuid, item.parent_bsuid, item.name);
+        end loop;
+    end if;
+    select coalesce(array_agg(distinct x.id), '{}') into touched from unnest(people) as x (id);
 
     -- Every conversation touched is locked first and in one order, so that no two batches wait for each other.
-    perform from banksman.conversations c
-      where c.user_id = any (people) or c.user_id in (
-            select m.user_id from jsonb_to_recordset(p -> 'statuses') as s (id text, callback uuid)
-              join banksman.messages m on m.id = s.callback or m.wa_message_id = s.id)
-      order by c.user_id for update;
+    if jsonb_array_length(p -> 'statuses') > 0 then
+        select array_agg(distinct x.id) into touched from (
+            select unnest(touched)
+            union all
+            select m.user_id from jsonb_to_recordset(p -> 'statuses') as s (callback uuid)
+              join banksman.messages m on m.id = s.callback
+            union all
+            select m.user_id from jsonb_to_recordset(p -> 'statuses') as s (id text)
+              join banksman.messages m on m.wa_message_id = s.id) as x (id)
+         where x.id is not null;
+    end if;
+    perform from banksman.conversations c where c.user_id = any (touched) order by c.user_id for update;
+    get diagnostics locked = row_count;
+    if locked < cardinality(touched) then
+        insert into banksman.conversations (user_id) select x.id from unnest(touched) as x (id) order by x.id
+        on conflict do nothing;
+    end if;
 
     with incoming as (
         select distinct on (m.id) m.*, people[m.sender + 1] as user_id
@@ -553,29 +588,34 @@ begin
                n integer, sender integer, id text, kind text, body text, tap text, payload jsonb, sent_at double precision,
                awaits_answer boolean, first_only boolean, reply_to text)
          order by m.id, m.n
+    ), blocked as (
+        select u.id from banksman.users u where u.id = any (touched) and u.status = 'blocked'
     ), stored as (
         insert into banksman.messages as t (
                user_id, direction, wa_message_id, kind, body, tap, reply_to, payload, status, sent_at, awaits_answer)
         select i.user_id, 'in', i.id, i.kind, i.body, i.tap, i.reply_to, i.payload, 'received',
                least(coalesce(to_timestamp(i.sent_at), now()), now()),
                i.awaits_answer and i.user_id is not null
-                   and not exists (select from banksman.users u where u.id = i.user_id and u.status = 'blocked')
+                   and i.user_id not in (select b.id from blocked b)
                    and not (i.first_only and exists (
                        select from banksman.messages e where e.user_id = i.user_id and e.kind = i.kind))
-          from incoming i order by i.n
+          from incoming i
+         order by case when i.user_id is null then i.id end, i.n -- what no conversation's lock guards, in one order, too
         on conflict (wa_message_id) do nothing
         returning t.user_id, t.wa_message_id, t.seq, t.tap, t.sent_at, t.awaits_answer
     ), due as (
-        insert into banksman.conversations as c (user_id, due_at, waiting_since, window_from)
-        select s.user_id, case when bool_or(s.tap is not null) then now() else now() + p_pause end, now(), max(s.sent_at)
-          from stored s where s.awaits_answer group by s.user_id order by s.user_id
-        on conflict (user_id) do update
-           set waiting_since = coalesce(c.waiting_since, excluded.waiting_since),
-               window_from = greatest(c.window_from, excluded.window_from),
+        update banksman.conversations c
+           set waiting_since = coalesce(c.waiting_since, now()),
+               window_from = greatest(c.window_from, s.window_from),
                due_at = case
                    when c.lease_until > now() then c.due_at -- the finish of the turn under way looks again
-                   when c.due_at <= now() or excluded.due_at <= now() then least(c.due_at, excluded.due_at)
-                   else least(excluded.due_at, coalesce(c.waiting_since, now()) + p_max_pause) end
+                   when c.due_at <= now() or s.due_at <= now() then least(c.due_at, s.due_at)
+                   else least(s.due_at, coalesce(c.waiting_since, now()) + p_max_pause) end
+          from (select user_id, max(sent_at) as window_from,
+                       case when bool_or(tap is not null) then now() else now() + p_pause end as due_at
+                  from stored where awaits_answer group by user_id) s
+         where c.user_id = s.user_id
+           and (c.due_at <= now() and c.waiting_since is not null and c.window_from >= s.window_from) is not true -- else as it was
         returning c.due_at
     )
     select coalesce((select jsonb_agg(s.wa_message_id order by s.seq) from stored s where s.awaits_answer), '[]'),
@@ -604,8 +644,9 @@ begin
             ), fresh as (
                 insert into banksman.message_statuses as t (wa_message_id, status, recipient, message_id, sent_at, error_code, payload)
                 select s.id, s.status, s.recipient,
-                       coalesce((select m.id from banksman.messages m where m.id = s.callback and m.direction = 'out'),
-                                (select m.id from banksman.messages m where m.wa_message_id = s.id and m.direction = 'out')),
+                       coalesce((select m.id from banksman.messages m where m.wa_message_id = s.id and m.direction = 'out'),
+                                (select m.id from banksman.messages m where m.id = s.callback and m.direction = 'out'
+                                    and not exists (select from banksman.messages o where o.wa_message_id = s.id))),
                        to_timestamp(s.sent_at), s.error_code, s.payload
                   from s
                 on conflict do nothing
@@ -642,7 +683,7 @@ create or replace function banksman.tick_listening_clock() returns double precis
 language sql set search_path = '' as $$
     insert into banksman.listening_clock as c (only_row) values (true)
     on conflict (only_row) do update
-       set seconds = c.seconds + least(extract(epoch from clock_timestamp() - c.ticked_at), 3),
+       set seconds = c.seconds + greatest(least(extract(epoch from clock_timestamp() - c.ticked_at), 3), 0),
            ticked_at = clock_timestamp()
     returning seconds
 $$;
@@ -699,6 +740,7 @@ declare
     m record;
     burst jsonb := '[]';
     first_seq bigint;
+    code text;
 begin
     select * into c from banksman.conversations where due_at <= now() order by due_at limit 1 for update skip locked;
     if not found then
@@ -709,43 +751,58 @@ begin
            claims = claims + 1, turn_id = coalesce(turn_id, gen_random_uuid())
      where user_id = c.user_id returning * into c;
 
-    -- From here on for the person, under their rights.
-    perform set_config('role', 'banksman_user', true),
-            set_config('request.jwt.claims', json_build_object('sub', c.user_id)::text, true);
+    begin
+        -- From here on for the person, under their rights.
+        perform set_config('role', 'banksman_user', true),
+                set_config('request.jwt.claims', json_build_object('sub', c.user_id)::text, true);
 
-    for m in select * from banksman.messages where user_id = c.user_id and awaits_answer order by seq limit p_messages loop
-        s := banksman.touch_session(c.user_id, m.sent_at, p_timeout, p_workday_start);
-        if m.session_id is null then
-            update banksman.messages set session_id = s.id where id = m.id and user_id = c.user_id;
+        for m in select * from banksman.messages where user_id = c.user_id and awaits_answer order by seq limit p_messages loop
+            s := banksman.touch_session(c.user_id, m.sent_at, p_timeout, p_workday_start);
+            if m.session_id is null then
+                update banksman.messages set session_id = s.id where id = m.id and user_id = c.user_id;
+            end if;
+            first_seq := coalesce(first_seq, m.seq);
+            burst := burst || jsonb_build_object(
+                'id', m.id, 'wa_message_id', m.wa_message_id, 'kind', m.kind, 'body', m.body, 'tap', m.tap,
+                'reply_to', m.reply_to, 'sent_at', m.sent_at, 'seq', m.seq);
+        end loop;
+        if first_seq is null then -- all of it was withdrawn meanwhile
+            update banksman.turns set status = 'done', finished_at = clock_timestamp(), error_type = 'withdrawn'
+             where id = c.turn_id and user_id = c.user_id;
+            update banksman.conversations
+               set due_at = null, lease_until = null, turn_id = null, claims = 0, failures = 0
+             where user_id = c.user_id;
+            return jsonb_build_object('next_s', 0);
         end if;
-        first_seq := coalesce(first_seq, m.seq);
-        burst := burst || jsonb_build_object(
-            'id', m.id, 'wa_message_id', m.wa_message_id, 'kind', m.kind, 'body', m.body, 'tap', m.tap,
-            'reply_to', m.reply_to, 'sent_at', m.sent_at, 'seq', m.seq);
-    end loop;
-    if first_seq is null then -- all of it was withdrawn meanwhile
+        insert into banksman.turns (id, user_id, session_id) values (c.turn_id, c.user_id, s.id)
+        on conflict (id) do update set session_id = excluded.session_id;
+        select * into u from banksman.users where id = c.user_id;
+        return jsonb_build_object(
+            'turn_id', c.turn_id, 'lease_token', c.lease_token, 'claims', c.claims, 'failures', c.failures,
+            'introduced', c.introduced, 'window_from', c.window_from, 'messages', burst,
+            'user', jsonb_build_object('id', u.id, 'wa_id', u.wa_id, 'bsuid', u.bsuid, 'name', u.name,
+                                       'language', u.language, 'time_zone', u.time_zone, 'status', u.status),
+            'session', jsonb_build_object('id', s.id, 'status', s.status, 'context', s.context),
+            'handoff', (select jsonb_build_object('id', h.id, 'status', h.status, 'acknowledged', h.acknowledged)
+                          from banksman.handoffs h where h.user_id = u.id and h.status <> 'released'),
+            'handles', coalesce((select jsonb_agg(jsonb_build_array(h.handle, h.kind, h.target_id))
+                          from banksman.session_handles h where h.session_id = s.id and h.user_id = u.id), '[]'),
+            'history', coalesce((select jsonb_agg(jsonb_build_array(x.direction, left(x.body, 600)) order by x.seq) from (
+                          select direction, body, seq from banksman.messages
+                           where session_id = s.id and user_id = u.id and seq < first_seq and body is not null
+                           order by seq desc limit p_history) x), '[]'));
+    exception when others then
+        -- One person's row that cannot be read must not stop everybody's queue. What passes by itself is tried anew.
+        get stacked diagnostics code = returned_sqlstate;
+        if left(code, 2) in ('08', '40', '53', '55', '57') then
+            raise;
+        end if;
+        raise warning 'a conversation cannot be begun: % (%)', sqlerrm, code;
         update banksman.conversations
-           set due_at = null, lease_until = null, turn_id = null, claims = 0, failures = 0
+           set lease_until = null, due_at = now() + make_interval(secs => 2 ^ least(claims, 8))
          where user_id = c.user_id;
         return jsonb_build_object('next_s', 0);
-    end if;
-    insert into banksman.turns (id, user_id, session_id) values (c.turn_id, c.user_id, s.id)
-    on conflict (id) do update set session_id = excluded.session_id;
-    select * into u from banksman.users where id = c.user_id;
-    return jsonb_build_object(
-        'turn_id', c.turn_id, 'lease_token', c.lease_token, 'claims', c.claims, 'failures', c.failures,
-        'introduced', c.introduced, 'window_from', c.window_from, 'messages', burst,
-        'user', jsonb_build_object('id', u.id, 'wa_id', u.wa_id, 'bsuid', u.bsuid, 'name', u.name,
-                                   'language', u.language, 'time_zone', u.time_zone, 'status', u.status),
-        'session', jsonb_build_object('id', s.id, 'status', s.status, 'context', s.context),
-        'handoff', (select jsonb_build_object('id', h.id, 'status', h.status, 'acknowledged', h.acknowledged)
-                      from banksman.handoffs h where h.user_id = u.id and h.status <> 'released'),
-        'handles', coalesce((select jsonb_agg(jsonb_build_array(h.handle, h.kind, h.target_id))
-                      from banksman.session_handles h where h.session_id = s.id and h.user_id = u.id), '[]'),
-        'history', coalesce((select jsonb_agg(jsonb_build_array(x.direction, left(x.body, 600)) order by x.seq) from (
-                      select direction, body, seq from banksman.messages
-                       where session_id = s.id and user_id = u.id and seq < first_seq and body is not null
-                       order by seq desc limit p_history) x), '[]'));
+    end;
 end
 $$;
 comment on function banksman.claim_turn(interval, interval, time, integer, integer) is
@@ -776,8 +833,8 @@ begin
         if m.status = 'sending' then
             -- Sent, and the answer was lost: its status webhook settles it, or 60 seconds of listening without one.
             if clock - m.sending_clock < 60 then
-                again := now() + make_interval(secs => least(60 - (clock - m.sending_clock), 60));
-                wake := least(coalesce(wake, again), again);
+                again := now() + make_interval(secs => greatest(least(60 - (clock - m.sending_clock), 60), 1));
+                wake := least(wake, again);
                 exit when m.unknown_tries < 1; -- the first time the others wait behind it
                 continue;
             elsif m.unknown_tries >= 1 then
@@ -786,8 +843,10 @@ begin
             end if;
             update banksman.messages set unknown_tries = unknown_tries + 1 where id = m.id and user_id = p_user;
         elsif m.next_try_at > now() then
-            wake := least(coalesce(wake, m.next_try_at), m.next_try_at);
-            continue when m.first_try_at < now() - interval '60 seconds'; -- stuck: holds the others no longer
+            wake := least(wake, m.next_try_at);
+            again := m.first_try_at + interval '60 seconds';
+            continue when again <= now(); -- stuck: holds the others no longer
+            wake := least(wake, again);
             exit;
         elsif m.kind <> 'template' and exists (
                 select from banksman.conversations where user_id = p_user and window_from < now() - interval '24 hours') then
@@ -795,7 +854,8 @@ begin
             continue;
         end if;
         update banksman.messages
-           set status = 'sending', tries = tries + 1, sending_clock = clock, first_try_at = coalesce(first_try_at, now())
+           set status = 'sending', tries = tries + 1, sending_clock = clock, first_try_at = coalesce(first_try_at, now()),
+               wa_message_id = null
          where id = m.id and user_id = p_user;
         update banksman.conversations
            set send_lease_until = now() + p_lease, send_due_at = now() + p_lease, send_lease_token = send_lease_token + 1
@@ -893,7 +953,7 @@ begin
     if next_due is not null then
         perform pg_notify('banksman_work', 'turn ' || greatest(0, ceil(1000 * extract(epoch from next_due - now())))::integer);
     end if;
-    if c.send_lease_until is null or c.send_lease_until < now() then
+    if c.send_lease_until is null or c.send_lease_until <= now() then -- else its holder goes on with these
         send := banksman.next_send(me, p_send_lease);
     end if;
     return jsonb_build_object('fenced', false, 'dropped', taken, 'send', send);
@@ -935,7 +995,8 @@ begin
     perform set_config('role', 'banksman_user', true),
             set_config('request.jwt.claims', json_build_object('sub', who)::text, true);
     send := banksman.next_send(who, p_lease);
-    return coalesce(send, jsonb_build_object('next_s', 0));
+    -- Nothing of theirs can go now; somebody else may be due.
+    return case when send ? 'id' then send else jsonb_build_object('next_s', 0) end;
 end
 $$;
 comment on function banksman.claim_send(interval) is 'Leases the sends of the person whose next one is due longest; {"next_s": …} where none is.';
@@ -958,25 +1019,34 @@ declare
     c banksman.conversations;
 begin
     select * into c from banksman.conversations where user_id = me for update;
-    if p_outcome = 'accepted' then -- true whoever holds the lease by now
+    if p_outcome = 'accepted' then -- true whoever holds the lease by now, but a `failed` of this very try counts more
         update banksman.messages
            set status = case when status in ('sending', 'queued') then 'accepted' else status end,
-               wa_message_id = coalesce(wa_message_id, p_wa_message_id), error_code = null
-         where id = p_message and user_id = me and direction = 'out';
+               wa_message_id = case when status = 'queued' then p_wa_message_id else coalesce(wa_message_id, p_wa_message_id) end,
+               error_code = null
+         where id = p_message and user_id = me and direction = 'out'
+           and not (status = 'queued' and wa_message_id is not distinct from p_wa_message_id);
     end if;
     if c.send_lease_token <> p_token then
+        if c.send_lease_until is null or c.send_lease_until <= now() then -- what waited behind it may go
+            update banksman.conversations set send_due_at = now() where user_id = me;
+            perform pg_notify('banksman_work', 'send 0');
+        end if;
         return null;
     end if;
+    -- held: the number was closed to all sends, which is no try of this message.
     update banksman.messages
-       set status = case p_outcome when 'retry' then 'queued' when 'failed' then 'failed' else 'expired' end,
+       set status = case when p_outcome in ('retry', 'held') then 'queued' else p_outcome end,
+           tries = case p_outcome when 'held' then greatest(tries - 1, 0) else tries end,
+           first_try_at = case p_outcome when 'held' then null else first_try_at end,
            error_code = p_error, next_try_at = now() + p_retry
-     where p_outcome in ('retry', 'failed', 'expired')
+     where p_outcome in ('retry', 'held', 'failed', 'expired')
        and id = p_message and user_id = me and direction = 'out' and status = 'sending';
     return banksman.next_send(me, p_lease);
 end
 $$;
 comment on function banksman.settle_send(uuid, bigint, text, text, integer, interval, interval) is
-    'Writes down how a send went (accepted, retry, failed, expired, unknown) and gives the next one, as next_send does.';
+    'Writes down how a send went (accepted, retry, held, failed, expired, unknown) and gives the next one, as next_send does.';
 
 -- Rights -----------------------------------------------------------------------------------------
 
@@ -990,7 +1060,7 @@ begin
     for t in select tablename from pg_tables where schemaname = 'banksman' loop
         execute format('alter table banksman.%I enable row level security', t);
         execute format('alter table banksman.%I force row level security', t);
-        execute format('revoke all on banksman.%I from public', t);
+        execute format('revoke all on banksman.%I from public, banksman_user, banksman_staff, banksman_system', t);
         execute format('grant select, insert, update on banksman.%I to banksman_system', t);
         execute format('drop policy if exists for_system on banksman.%I', t);
         execute format('create policy for_system on banksman.%I to banksman_system using (true) with check (true)', t);
@@ -1023,36 +1093,50 @@ create policy for_user on banksman.documents for select to banksman_user
                            where m.user_id = (select banksman.user_id()) and m.ended_at is null));
 create policy for_user on banksman.media for select to banksman_user
     using (user_id = (select banksman.user_id()) or id in (select d.media_id from banksman.documents d));
-create policy for_user on banksman.listening_clock for select to banksman_user using (true);
+create policy for_user on banksman.listening_clock for select to banksman_user
+    using (exists (select from banksman.users u where u.id = (select banksman.user_id())));
 
 grant select on banksman.users, banksman.project_members, banksman.projects, banksman.tasks, banksman.task_assignees,
     banksman.documents, banksman.media, banksman.listening_clock to banksman_user;
 grant update (language, time_zone, updated_at) on banksman.users to banksman_user;
 grant insert (user_id, started_at, last_message_at),
       update (status, last_message_at, ended_at, end_reason, message_count, context) on banksman.conversation_sessions to banksman_user;
-grant insert (id, user_id, session_id), update on banksman.turns to banksman_user;
+grant insert (id, user_id, session_id),
+      update (session_id, status, finished_at, duration_ms, input_tokens, output_tokens, cache_read_tokens, error_type,
+              trace_id, variant) on banksman.turns to banksman_user;
 grant insert (user_id, session_id, turn_id, direction, kind, body, payload, status),
       update (session_id, turn_id, status, awaits_answer, wa_message_id, tries, unknown_tries, first_try_at, next_try_at,
               sending_clock, error_code) on banksman.messages to banksman_user;
-grant update on banksman.conversations to banksman_user;
+grant update (due_at, waiting_since, lease_until, turn_id, claims, failures, introduced, send_due_at, send_lease_until,
+              send_lease_token) on banksman.conversations to banksman_user;
 grant insert on banksman.intent_classifications, banksman.tool_calls, banksman.session_handles to banksman_user;
 grant insert (user_id, session_id, turn_id, reason), update (status, acknowledged, released_at) on banksman.handoffs to banksman_user;
 
+-- Nothing to anybody else, whatever default privileges have given away (Supabase's do, to anon and others).
 do $$
 declare
     f regprocedure;
-    stranger text;
+    item record;
+    ours constant text := '^banksman_(?!app$)'; -- roles that nobody signs in as
 begin
     for f in select p.oid::regprocedure from pg_proc p where p.pronamespace = 'banksman'::regnamespace loop
-        execute format('revoke all on function %s from public', f);
+        execute format('revoke all on function %s from public, banksman_user, banksman_staff, banksman_system', f);
     end loop;
-    foreach stranger in array array['anon', 'authenticated', 'service_role'] loop
-        if exists (select from pg_roles where rolname = stranger) then
-            execute format('revoke all on all tables in schema banksman from %I', stranger);
-            execute format('revoke all on all functions in schema banksman from %I', stranger);
-            execute format('revoke all on all sequences in schema banksman from %I', stranger);
-            execute format('revoke all on schema banksman from %I', stranger);
-        end if;
+    for item in
+        select distinct 'schema banksman' as object, g.rolname as stranger
+          from pg_namespace n, aclexplode(n.nspacl) a join pg_roles g on g.oid = a.grantee
+         where n.oid = 'banksman'::regnamespace and a.grantee <> n.nspowner and g.rolname !~ ours
+        union
+        select case c.relkind when 'S' then 'sequence ' else 'table ' end || c.oid::regclass, g.rolname
+          from pg_class c, aclexplode(c.relacl) a join pg_roles g on g.oid = a.grantee
+         where c.relnamespace = 'banksman'::regnamespace and a.grantee <> c.relowner
+           and (g.rolname !~ ours or c.relkind = 'S')
+        union
+        select 'function ' || p.oid::regprocedure, g.rolname
+          from pg_proc p, aclexplode(p.proacl) a join pg_roles g on g.oid = a.grantee
+         where p.pronamespace = 'banksman'::regnamespace and a.grantee <> p.proowner and g.rolname !~ ours
+    loop
+        execute format('revoke all on %s from %I', item.object, item.stranger);
     end loop;
 end
 $$;

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import time
 from collections.abc import Iterator
 from itertools import count
 
@@ -43,7 +44,7 @@ def _body(user: int) -> bytes:
                 "from": wa_id,
                 "from_user_id": f"FR.{user:014d}",
                 "id": _PLACE.decode(),
-                "timestamp": "1794000007",
+                "timestamp": str(int(time.time())),
                 "type": "text",
                 "text": {"body": "The tiles in bathroom 2.04 are at 60 percent"},
             }

@@ -40,6 +40,8 @@ def bsuid(text: str | None) -> str | None:
 
 
 def _name(text: str | None) -> str | None:
+    if text and text.isprintable() and len(text) <= MAX_NAME and not (text[0].isspace() or text[-1].isspace()):
+        return text
     return (_CONTROL.sub(" ", text).strip()[:MAX_NAME].rstrip() or None) if text else None
 
 
@@ -70,8 +72,13 @@ def _joined(one: Sender, other: Sender) -> Sender | None:
         return None
     if one.bsuid and other.bsuid and one.bsuid != other.bsuid:
         return None
-    if one is other:
-        return one
+    if one is other or (
+        one.name is None
+        and one.wa_id in (None, other.wa_id)
+        and one.bsuid in (None, other.bsuid)
+        and one.parent_bsuid in (None, other.parent_bsuid)
+    ):
+        return other
     return Sender(
         wa_id=one.wa_id or other.wa_id,
         bsuid=one.bsuid or other.bsuid,

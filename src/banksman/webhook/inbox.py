@@ -1,9 +1,11 @@
 """The inbox: what webhooks bring is in the database before they are answered.
 
-Requests that arrive at the same time share a transaction: each puts its delivery into a queue, one
-flusher drains the queue into one statement, and all of them are answered after its commit. A delivery
-that the database refuses does not fail its neighbours: the batch is taken apart down to the single item,
-and what is refused alone is kept whole for inspection.
+Requests that arrive at the same time share a transaction: each puts its delivery into a queue, the flusher
+drains the queue into one statement, and all of them are answered after its commit. Two such statements may
+be under way, so that one computes while the other's commit waits for the disk, but never two with the same
+person, so that each person's order stays. A delivery that the database refuses does not fail its
+neighbours: the batch is taken apart down to the single item, and what is refused alone is kept whole for
+inspection.
 """
 
 from __future__ import annotations
@@ -11,19 +13,18 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Iterable, Sequence
 
-import orjson
 import psycopg
 import structlog
+from psycopg.rows import DictRow
 from psycopg_pool import PoolClosed, PoolTimeout
 
-from banksman.database.pool import Scope
+from banksman.database.pool import Params, Query, Scope
 from banksman.database.queries import Queries
 from banksman.observability import metrics
-from banksman.webhook.delivery import Delivery, Event, Sender
-from banksman.whatsapp.errors import Verdict, classify_code
+from banksman.webhook.batch import as_text, encode, people, split
+from banksman.webhook.delivery import Delivery
 
 log = structlog.get_logger(__name__)
 QUERIES = Queries("banksman.webhook")
@@ -32,9 +33,12 @@ PAUSE_S = 1.0  # after a message before its turn begins: people type in pieces
 MAX_PAUSE_S = 4.0  # and no longer than this after the first of them
 BATCH_DELIVERIES = 400
 BATCH_BYTES = 4 * 1024 * 1024
+FLUSHES = 2  # at a time
+SECOND_FROM = 16  # deliveries waiting before a second flush begins at once; fewer wait for the next, or the watch
 ANSWER_WITHIN_S = 6.0
-TRIES = 3
-RETRIED = {Verdict.RETRY_SOON, Verdict.RETRY_BACKOFF, Verdict.RETRY_USER, Verdict.RETRY_NUMBER}
+WATCH_EVERY_S = 0.25
+RETRY_FOR_S = 4.0  # a lost connection, a deadlock: a restart of the database goes unnoticed
+RETRY_PAUSE_S = 0.05
 REFUSED_CLASSES = ("22", "23", "54")  # SQLSTATE classes: bad data, broken constraint, beyond a limit
 
 
@@ -42,10 +46,32 @@ class InboxUnavailableError(Exception):
     """The database cannot take the delivery now; WhatsApp shall deliver it again."""
 
 
-@dataclass(frozen=True, kw_only=True)
+class _RefusedError(Exception):
+    """The data itself cannot be stored. The message says why."""
+
+
+class _LockedError(Exception):
+    """Somebody has held a conversation of the batch for longer than `store_delivery` waits."""
+
+
 class _Waiting:
-    delivery: Delivery
-    done: asyncio.Future[None]
+    """A delivery and who waits for its commit."""
+
+    __slots__ = ("delivery", "done", "people", "since")
+
+    def __init__(self, delivery: Delivery, loop: asyncio.AbstractEventLoop) -> None:
+        self.delivery = delivery
+        self.people = people(delivery)
+        self.since = loop.time()
+        self.done: asyncio.Future[None] = loop.create_future()
+
+    def settle(self, error: InboxUnavailableError | None = None) -> None:
+        if self.done.done():
+            return
+        if error is None:
+            self.done.set_result(None)
+        else:
+            self.done.set_exception(error)
 
 
 class Inbox:
@@ -55,159 +81,203 @@ class Inbox:
         self._system = system
         self._stored = stored  # told the ids of new messages that await an answer
         self._queue: deque[_Waiting] = deque()
-        self._filled = asyncio.Event()
+        self._flushes: dict[asyncio.Task[None], list[_Waiting]] = {}
+        self._rejects: set[asyncio.Task[object]] = set()
+        self._changed = asyncio.Event()  # something came, or a flush ended
         self.alive = False
+        self._stopped = False
 
     async def store(self, delivery: Delivery) -> None:
         """Returns when everything in `delivery` is committed; raises InboxUnavailableError if it is not."""
-        waiting = _Waiting(delivery=delivery, done=asyncio.get_running_loop().create_future())
+        if self._stopped:
+            raise InboxUnavailableError("the inbox does not run")
+        waiting = _Waiting(delivery, asyncio.get_running_loop())
         self._queue.append(waiting)
-        self._filled.set()
-        try:
-            async with asyncio.timeout(ANSWER_WITHIN_S):
-                await asyncio.shield(waiting.done)
-        except TimeoutError as error:
-            waiting.done.cancel()
-            raise InboxUnavailableError("the database does not answer") from error
+        self._changed.set()
+        await waiting.done  # cancelled with the request; the flusher then passes over it
 
     async def keep_reject(self, body: bytes, problem: str) -> None:
-        """Keeps a signed body that could not be understood."""
+        """Keeps a signed body that could not be understood; raises InboxUnavailableError if that fails."""
+        keeping: asyncio.Task[object] = asyncio.create_task(
+            self._fetch(QUERIES["keep_reject"], {"body": body, "problem": problem})
+        )
+        self._rejects.add(keeping)
+        keeping.add_done_callback(self._rejects.discard)
+        await asyncio.wait({keeping}, timeout=ANSWER_WITHIN_S)
+        if not keeping.done():
+            keeping.cancel()  # which may take seconds more
+            raise InboxUnavailableError("the database does not answer")
         try:
-            async with asyncio.timeout(ANSWER_WITHIN_S):
-                await self._system.fetch(QUERIES["keep_reject"], {"body": body, "problem": problem})
-        except (psycopg.Error, PoolTimeout, TimeoutError) as error:
-            raise InboxUnavailableError(type(error).__name__) from error
+            keeping.result()
+        except _RefusedError as error:  # it would be refused each time that it comes again
+            log.error("inbox.reject_lost", detail=str(error), size=len(body))
 
     async def run(self) -> None:
-        """Drains the queue until cancelled."""
+        """Drains the queue until cancelled; once it has ended, however it came about, nothing is taken any more."""
         self.alive = True
         try:
-            while True:
-                await self._filled.wait()
-                self._filled.clear()
-                while batch := self._drain():
-                    await self._flush(batch)
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._watch())
+                while True:
+                    await self._changed.wait()
+                    self._changed.clear()
+                    self._start_flushes(SECOND_FROM)
+        except Exception:
+            log.exception("inbox.ended")
+            raise
         finally:
-            self.alive = False
-            for waiting in self._queue:
-                waiting.done.cancel()
+            self.alive, self._stopped = False, True
+            for flush in self._flushes:
+                flush.cancel()
+            self._give_up(self._all(), "the inbox was stopped")
+
+    def _start_flushes(self, second_from: int) -> None:
+        while len(self._queue) >= (second_from if self._flushes else 1) and len(self._flushes) < FLUSHES:
+            batch = self._drain()
+            if not batch:
+                return
+            flush = asyncio.create_task(self._flush(batch))
+            self._flushes[flush] = batch
+            flush.add_done_callback(self._ended)
+
+    def _ended(self, flush: asyncio.Task[None]) -> None:
+        """However a flush ended, nobody is left waiting for it."""
+        batch = self._flushes.pop(flush)
+        if not flush.cancelled() and (error := flush.exception()):
+            log.error("inbox.flush_failed", exc_info=error)
+        self._give_up(batch, "the flush failed")
+        self._changed.set()
+
+    def _all(self) -> Iterable[_Waiting]:
+        yield from self._queue
+        for batch in self._flushes.values():
+            yield from batch
+
+    async def _watch(self) -> None:
+        """Answers who has waited too long (what is stored all the same comes again), and lets nobody wait for a
+        flush that is held up."""
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(WATCH_EVERY_S)
+            overdue = [w for w in self._all() if not w.done.done() and loop.time() - w.since > ANSWER_WITHIN_S]
+            self._give_up(overdue, "the database does not answer")
+            self._start_flushes(1)
+
+    def _give_up(self, waiting: Iterable[_Waiting], reason: str) -> None:
+        unanswered = [one for one in waiting if not one.done.done()]
+        for one in unanswered:
+            one.settle(InboxUnavailableError(reason))
+        if unanswered:
+            log.warning("inbox.unavailable", reason=reason, deliveries=len(unanswered))
 
     def _drain(self) -> list[_Waiting]:
+        """What can be stored now, in order: nothing of a person of whom something is under way or passed over."""
+        busy = {person for batch in self._flushes.values() for waiting in batch for person in waiting.people}
         batch: list[_Waiting] = []
+        later: list[_Waiting] = []
         size = 0
         while self._queue and len(batch) < BATCH_DELIVERIES and size < BATCH_BYTES:
             waiting = self._queue.popleft()
-            if not waiting.done.cancelled():
-                batch.append(waiting)
-                size += waiting.delivery.size
+            if waiting.done.done():  # the client is gone, or was told to come again
+                continue
+            if busy and not busy.isdisjoint(waiting.people):
+                later.append(waiting)
+                busy.update(waiting.people)
+                continue
+            batch.append(waiting)
+            size += waiting.delivery.size
+        self._queue.extendleft(reversed(later))
         return batch
 
     async def _flush(self, batch: list[_Waiting]) -> None:
         metrics.INBOX_BATCH.observe(len(batch))
-        try:
-            await self._write([waiting.delivery for waiting in batch])
-        except InboxUnavailableError as error:
-            log.warning("inbox.unavailable", reason=str(error), deliveries=len(batch))
-            for waiting in batch:
-                if not waiting.done.done():
-                    waiting.done.set_exception(InboxUnavailableError(str(error)))
-        else:
-            for waiting in batch:
-                if not waiting.done.done():
-                    waiting.done.set_result(None)
+        await self._write(batch)
 
-    async def _write(self, deliveries: list[Delivery]) -> None:
-        """One transaction for all, or where the data is refused one for each part."""
-        try:
-            receipts = await self._store(encode(deliveries))
-        except psycopg.Error as error:
-            if (error.sqlstate or "")[:2] not in REFUSED_CLASSES:
-                raise InboxUnavailableError(type(error).__name__) from error
-            parts = [[one] for one in deliveries] if len(deliveries) > 1 else [[p] for p in split(deliveries[0])]
-            if len(parts) > 1:
-                for part in parts:
-                    await self._write(part)
-                return
-            log.error("inbox.refused", error=type(error).__name__, detail=error.diag.message_primary)
-            problem = f"the database refused it: {error.diag.message_primary}"
-            await self.keep_reject(orjson.dumps(asdict(deliveries[0]), option=orjson.OPT_PASSTHROUGH_DATETIME), problem)
+    async def _write(self, batch: Sequence[_Waiting]) -> None:
+        """One transaction for all; where something is refused, one for each half, down to the single delivery."""
+        batch = [waiting for waiting in batch if not waiting.done.done()]
+        if not batch:
             return
-        if receipts and self._stored:
-            self._stored(receipts)
+        try:
+            await self._store([waiting.delivery for waiting in batch])
+        except InboxUnavailableError as error:
+            self._give_up(batch, str(error))
+        except _RefusedError as error:
+            if len(batch) > 1:
+                await self._write(batch[: len(batch) // 2])
+                await self._write(batch[len(batch) // 2 :])
+            else:
+                await self._write_parts(batch[0], error)
+        except _LockedError:
+            await self._write_around_lock(batch)
+        for waiting in batch:
+            waiting.settle()
 
-    async def _store(self, batch: str) -> Sequence[str]:
-        for left in reversed(range(TRIES)):
+    async def _write_around_lock(self, batch: Sequence[_Waiting]) -> None:
+        """Each alone, so that only the deliveries of whoever is locked have to come again."""
+        locked: set[str] = set()
+        for waiting in batch:
+            if len(batch) == 1 or not locked.isdisjoint(waiting.people):
+                self._give_up([waiting], "the conversation is locked")
+            else:
+                await self._write([waiting])
+            if waiting.done.exception():
+                locked.update(waiting.people)
+
+    async def _write_parts(self, waiting: _Waiting, refused: _RefusedError) -> None:
+        """Each item of a refused delivery alone; what is refused even so is kept."""
+        parts = list(split(waiting.delivery))
+        for part in parts:
             try:
-                params = {"batch": batch, "pause": PAUSE_S, "max_pause": MAX_PAUSE_S}
-                return list(await self._system.value(QUERIES["store_delivery"], params) or ())
-            except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+                if len(parts) > 1:
+                    await self._store([part])
+                    continue
+            except (InboxUnavailableError, _LockedError) as error:
+                self._give_up([waiting], str(error))
+                return
+            except _RefusedError as error:
+                refused = error
+            log.error("inbox.refused", detail=str(refused))
+            try:
+                await self.keep_reject(as_text(part), f"it could not be stored: {refused}")
+            except InboxUnavailableError as error:
+                self._give_up([waiting], str(error))
+                return
+
+    async def _store(self, deliveries: Sequence[Delivery]) -> None:
+        try:
+            batch = encode(deliveries)
+        except Exception as error:
+            raise _RefusedError(f"{type(error).__name__}: {error}") from error
+        params = {"batch": batch, "pause": PAUSE_S, "max_pause": MAX_PAUSE_S}
+        rows = await self._fetch(QUERIES["store_delivery"], params)
+        if self._stored and rows[0]["receipts"]:
+            self._stored(rows[0]["receipts"])
+
+    async def _fetch(self, query: Query, params: Params) -> list[DictRow]:
+        """The query's rows, tried again for a while where the connection or a deadlock was in the way."""
+        loop = asyncio.get_running_loop()
+        end = loop.time() + RETRY_FOR_S
+        while True:
+            try:
+                async with asyncio.timeout(ANSWER_WITHIN_S):
+                    return await self._system.fetch(query, params)
+            except TimeoutError as error:
+                raise InboxUnavailableError("the database does not answer") from error
+            except psycopg.errors.LockNotAvailable as error:
+                raise _LockedError("the conversation is locked") from error
+            except psycopg.Error as error:
                 if (error.sqlstate or "")[:2] in REFUSED_CLASSES:
-                    raise
-                if not left:
+                    raise _RefusedError(error.diag.message_primary or type(error).__name__) from error
+                transient = isinstance(error, psycopg.OperationalError | psycopg.InterfaceError)
+                if not transient or isinstance(error, PoolClosed | PoolTimeout) or loop.time() > end:
                     raise InboxUnavailableError(type(error).__name__) from error
-            except (PoolTimeout, PoolClosed) as error:
-                raise InboxUnavailableError(type(error).__name__) from error
-        return ()
-
-
-def split(delivery: Delivery) -> Iterator[Delivery]:
-    """The parts of a delivery, each as a delivery of its own."""
-    empty = Delivery(size=delivery.size)
-    for message in delivery.messages:
-        yield replace(empty, messages=(message,))
-    for status in delivery.statuses:
-        yield replace(empty, statuses=(status,))
-    for rekey in delivery.rekeys:
-        yield replace(empty, rekeys=(rekey,))
-    for event in delivery.events:
-        yield replace(empty, events=(event,))
-
-
-def encode(deliveries: Sequence[Delivery]) -> str:
-    """The JSON that the SQL function `store_delivery` takes. Senders are told once and referred to by place."""
-    places: dict[Sender, int] = {}
-    messages: list[dict[str, object]] = []
-    changes: list[dict[str, object]] = []
-    statuses: list[dict[str, object]] = []
-    rekeys: list[dict[str, object]] = []
-    events: list[Event] = []
-    for delivery in deliveries:
-        for m in delivery.messages:
-            place = places.setdefault(m.sender, len(places)) if m.sender else None
-            messages.append(
-                {
-                    "n": len(messages), "sender": place, "id": m.wa_message_id, "kind": m.kind, "body": m.body,
-                    "tap": m.tap, "payload": m.payload, "sent_at": m.sent_at, "awaits_answer": m.awaits_answer,
-                    "first_only": m.first_only, "reply_to": m.reply_to,
-                }
-            )  # fmt: skip
-            if m.original_id and place is not None:
-                withdrawn = m.kind == "revoke"
-                changes.append({"sender": place, "original_id": m.original_id, "body": m.body, "withdrawn": withdrawn})
-        for s in delivery.statuses:
-            retry = s.error_code is not None and classify_code(s.error_code) in RETRIED
-            statuses.append(
-                {
-                    "n": len(statuses), "id": s.wa_message_id, "status": s.status, "callback": s.callback,
-                    "recipient": s.recipient, "sent_at": s.sent_at, "error_code": s.error_code, "retry": retry,
-                    "payload": s.payload,
-                }
-            )  # fmt: skip
-        rekeys += [{"before": asdict(r.before), "after": asdict(r.after)} for r in delivery.rekeys]
-        events += delivery.events
-    batch = {
-        "senders": [
-            {"wa_id": s.wa_id, "bsuid": s.bsuid, "parent_bsuid": s.parent_bsuid, "name": s.name} for s in places
-        ],
-        "messages": messages, "changes": changes, "statuses": statuses, "rekeys": rekeys,
-        "events": [{"field": e.field, "payload": e.payload, "problem": e.problem} for e in events],
-    }  # fmt: skip
-    return orjson.dumps(batch).decode()
+            await asyncio.sleep(RETRY_PAUSE_S)
 
 
 async def listen(system: Scope) -> None:
     """Tells the database every second that webhooks can arrive, until cancelled."""
     while True:
-        with contextlib.suppress(psycopg.Error, PoolTimeout):
+        with contextlib.suppress(psycopg.Error):
             await system.fetch(QUERIES["tick_listening_clock"])
         await asyncio.sleep(1)

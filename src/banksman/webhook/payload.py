@@ -11,6 +11,7 @@ import hashlib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from uuid import UUID
 
 from banksman.webhook import identity, wire
@@ -177,8 +178,12 @@ def _answerable(
     sender = identity.sender_of(message, people)
     if sender is None or sender.wa_id is None or metadata.display_phone_number is None:
         return sender
-    own = re.sub(r"\D", "", metadata.display_phone_number)
-    return None if sender.wa_id == own else sender
+    return None if sender.wa_id == _digits_of(metadata.display_phone_number) else sender
+
+
+@lru_cache(maxsize=64)  # the same few numbers in each body
+def _digits_of(number: str) -> str:
+    return re.sub(r"\D", "", number)
 
 
 def _words(content: wire.Content) -> str | None:

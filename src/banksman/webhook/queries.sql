@@ -2,7 +2,7 @@
 
 -- name: store_delivery
 select banksman.store_delivery(
-    %(batch)s::jsonb, make_interval(secs => %(pause)s), make_interval(secs => %(max_pause)s))
+    %(batch)s::jsonb, make_interval(secs => %(pause)s), make_interval(secs => %(max_pause)s)) as receipts
 
 -- name: keep_reject
 insert into banksman.webhook_rejects (body, problem) values (%(body)s, %(problem)s)

@@ -9,7 +9,7 @@ import hmac
 from urllib.parse import parse_qsl
 
 import structlog
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from banksman.observability import metrics
 from banksman.webhook import signature
@@ -21,6 +21,12 @@ log = structlog.get_logger(__name__)
 
 MAX_BODY = 3 * 1024 * 1024  # bytes; Meta's bodies reach 3 MB
 RETRY_AFTER_S = b"5"
+_TEXT = ((b"content-type", b"text/plain; charset=utf-8"), (b"x-content-type-options", b"nosniff"))
+_ACKNOWLEDGED = metrics.WEBHOOKS.labels(200)
+_ACKNOWLEDGED_START: Message = {
+    "type": "http.response.start", "status": 200, "headers": [*_TEXT, (b"content-length", b"0")],
+}  # fmt: skip
+_ACKNOWLEDGED_BODY: Message = {"type": "http.response.body", "body": b""}
 
 
 class Webhook:
@@ -53,7 +59,10 @@ class Webhook:
         if body is None:
             await self._done(send, 413, b"the body is above 3 MB\n")
             return
-        header = next((value for name, value in scope["headers"] if name == b"x-hub-signature-256"), b"")
+        header = b""
+        for name, value in scope["headers"]:
+            if name == b"x-hub-signature-256":
+                header = value
         if not signature.verify(body, header.decode("latin-1"), self._secret):
             await self._done(send, 401, b"missing or wrong X-Hub-Signature-256\n")
             return
@@ -71,7 +80,9 @@ class Webhook:
                 send, 503, b"the database cannot take it, deliver it again\n", (b"retry-after", RETRY_AFTER_S)
             )
             return
-        await self._done(send, 200, b"")
+        _ACKNOWLEDGED.inc()
+        await send(_ACKNOWLEDGED_START)
+        await send(_ACKNOWLEDGED_BODY)
 
     async def _done(self, send: Send, status: int, body: bytes, *headers: tuple[bytes, bytes]) -> None:
         metrics.WEBHOOKS.labels(status).inc()
@@ -101,12 +112,7 @@ async def _answer(send: Send, status: int, body: bytes, *headers: tuple[bytes, b
         {
             "type": "http.response.start",
             "status": status,
-            "headers": [
-                (b"content-type", b"text/plain; charset=utf-8"),
-                (b"content-length", str(len(body)).encode()),
-                (b"x-content-type-options", b"nosniff"),
-                *headers,
-            ],
+            "headers": [*_TEXT, (b"content-length", str(len(body)).encode()), *headers],
         }
     )
     await send({"type": "http.response.body", "body": body})

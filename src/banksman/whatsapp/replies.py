@@ -106,7 +106,9 @@ def choices(body: str, options: tuple[Choice, ...], *, button: str) -> TextReply
 
 def bubbles(replies: Sequence[Reply]) -> int:
     """How many messages `replies` become: a text beyond what stands above buttons goes ahead on its own."""
-    return sum(1 + (reply.kind == "text" and width(reply.body) > (1024 if reply.buttons else 4096)) for reply in replies)
+    return sum(
+        1 + (reply.kind == "text" and width(reply.body) > (1024 if reply.buttons else 4096)) for reply in replies
+    )
 
 
 def width(text: str) -> int:
