@@ -9,7 +9,7 @@ SAME_LETTERS = {ord(written): plain for written, plain in zip("łøßىة", ("l"
 
 def fold(text: str) -> str:
     """Words as they are compared: case, accents, punctuation, Arabic letter forms and spacing aside."""
-    decomposed = unicodedata.normalize("NFKD", text.casefold())
+    decomposed = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
     letters = "".join(
         " " if not (c.isalnum() or unicodedata.category(c)[0] == "M" or c == "?") else c
         for c in decomposed.replace("'", " ").replace("’", " ")

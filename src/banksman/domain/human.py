@@ -93,8 +93,8 @@ PARTS = {
 
 # What may stand between the verb and the person, in any of the languages.
 BETWEEN = (
-    "to|with|a|an|the|some|real|me|moi|through|over|in touch|any|actual|live|other|at|à|a|avec|un|une|des|le|la|les|l'|au|"
-    "con|el|una|uno|alguna|com|o|um|uma|ao|mit|einem|einer|einen|dem|der|den|echten|dell'|z|ze|żywym|jakąś|jakimś|cu|"
+    "to|with|a|an|the|some|real|me|moi|through|over|in touch|any|actual|live|other|at|à|a|avec|un|une|des|le|la|les|l'|"
+    "au|con|el|una|uno|alguna|com|o|um|uma|ao|mit|einem|einer|einen|dem|der|den|echten|dell'|z|ze|żywym|jakąś|jakimś|cu|"
     "مع|إلى|الى|ب|vrai|vraie"
 )
 
