@@ -37,9 +37,10 @@ format: ## Format the code and mend what ruff can mend
 	$(BIN)/ruff format $(SOURCES)
 	$(BIN)/ruff check --fix $(SOURCES)
 
-bench: ## Measure acknowledged webhooks a second against pywa and a bare server (a minute)
+bench: ## Measure webhooks a second against pywa and a bare server, and the time of a turn (two minutes)
 	@sh scripts/install.sh bench
 	$(BIN)/python -m benchmarks.ack
+	$(BIN)/python -m benchmarks.turn
 
 screenshot: ## Take the README's picture of the simulator again
 	@sh scripts/install.sh test

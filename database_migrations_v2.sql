@@ -92,7 +92,7 @@ create table if not exists banksman.users (
     parent_bsuid text,
     name text check (length(name) <= 200),
     language text check (language ~ '^[a-z]{2}$'),
-    time_zone text not null default 'UTC',
+    time_zone text not null default 'UTC' check (timestamptz '2000-01-01 00:00+00' at time zone time_zone is not null),
     status text not null default 'pending' check (status in ('pending', 'active', 'blocked')),
     external_ref text unique,
     created_at timestamptz not null default now(),
@@ -531,7 +531,11 @@ begin
     end if;
     if m.status in ('queued', 'sending') or (climbed = 'failed' and p_retry) then -- settled: what waits behind it may go
         update banksman.conversations c
-           set send_due_at = case when c.send_lease_until > now() then c.send_due_at else now() end
+           -- A worker that lives prolongs its lease before these seconds are over; one that was killed cannot.
+           set send_lease_until = case when c.send_lease_until > now() then least(c.send_lease_until, now() + interval '5 seconds')
+                                       else c.send_lease_until end,
+               send_due_at = case when c.send_lease_until > now() then least(c.send_due_at, now() + interval '5 seconds')
+                                  else now() end
          where c.user_id = m.user_id;
         perform pg_notify('banksman_work', 'send 0');
     end if;
@@ -861,7 +865,7 @@ begin
            set send_lease_until = now() + p_lease, send_due_at = now() + p_lease, send_lease_token = send_lease_token + 1
          where user_id = p_user returning send_lease_token into token;
         select * into u from banksman.users where id = p_user;
-        return jsonb_build_object('id', m.id, 'user_id', p_user, 'wa_id', u.wa_id, 'bsuid', u.bsuid, 'lease_token', token,
+        return jsonb_build_object('id', m.id, 'user_id', p_user, 'turn_id', m.turn_id, 'wa_id', u.wa_id, 'bsuid', u.bsuid, 'lease_token', token,
                                   'content', m.payload, 'tries', m.tries + 1);
     end loop;
     update banksman.conversations set send_lease_until = null, send_due_at = wake where user_id = p_user;

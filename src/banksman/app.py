@@ -22,6 +22,7 @@ from banksman.database.pool import Database
 from banksman.database.queries import Queries
 from banksman.domain.office import Office
 from banksman.observability.tracing import Tracing
+from banksman.services.turns import Turn
 from banksman.settings import Settings
 from banksman.turn.answer import Assistant
 from banksman.turn.pipeline import Pipeline, Rules
@@ -51,6 +52,28 @@ class Parts:
 
     web: bool = True  # takes webhooks
     worker: bool = True  # works turns and sends
+
+
+class Worker:
+    """Works turns and sends: a turn's finish commits its first send, so its own worker goes on with that."""
+
+    def __init__(self, pipeline: Pipeline, outgoing: Outbox) -> None:
+        self._pipeline, self._outbox = pipeline, outgoing
+        self.turns = Loop(Kind(name="turn", slots=TURNS_AT_A_TIME, claim=_claiming(pipeline.claim), work=self._turn))
+        self.sends = Loop(Kind(name="send", slots=SENDS_AT_A_TIME, claim=_claiming(outgoing.claim), work=self._deliver))
+
+    async def _turn(self, turn: Turn) -> None:
+        structlog.contextvars.bind_contextvars(turn_id=str(turn.id))  # for this job's task, whatever it logs
+        await self._deliver(await self._pipeline.work(turn))
+
+    async def _deliver(self, send: outbox.Send | float | None) -> None:
+        """Sends what is due to one person, one after the other, each under a lease of its own."""
+        while isinstance(send, outbox.Send):
+            structlog.contextvars.bind_contextvars(turn_id=str(send.turn_id))
+            renew = partial(self._outbox.renew, send)
+            send = await under_lease(self._outbox.deliver(send), renew, every_s=outbox.RENEW_S, lease_s=outbox.LEASE_S)
+        if send is not None:
+            self.sends.wake(send)
 
 
 class Service:
@@ -135,24 +158,9 @@ class Service:
             template_reply=self.settings.template_reply,
         )
         pipeline = Pipeline(self.database, rules, link=self.links.link, assistant=assistant, tracing=self._tracing)
-
-        async def turn(begun: Any) -> None:
-            await deliver(outbox.Send.of(await pipeline.work(begun)))
-
-        async def deliver(send: outbox.Send | float | None) -> None:
-            while isinstance(send, outbox.Send):
-                held = send
-                renew = partial(self._outbox.renew, held)
-                send = await under_lease(
-                    self._outbox.deliver(held), renew, every_s=outbox.RENEW_S, lease_s=outbox.LEASE_S
-                )
-            if send is not None:
-                sends.wake(send)
-
-        turns = Loop(Kind(name="turn", slots=TURNS_AT_A_TIME, claim=_claiming(pipeline.claim), work=turn))
-        sends = Loop(Kind(name="send", slots=SENDS_AT_A_TIME, claim=_claiming(self._outbox.claim), work=deliver))
-        self.loops = [turns, sends]
-        self._start(turns.run(), sends.run(), name="loop")
+        worker = Worker(pipeline, self._outbox)
+        self.loops = [worker.turns, worker.sends]
+        self._start(*(loop.run() for loop in self.loops), name="loop")
         self._start(wake.listen(self.database.url, {loop.kind.name: loop.wake for loop in self.loops}))
 
     def problems(self) -> list[str]:

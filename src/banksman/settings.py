@@ -81,6 +81,8 @@ class Environment(StrEnum):
 def _zone(name: str) -> str:
     try:
         ZoneInfo(name)
+        if name in ("localtime", "posixrules"):  # files of this machine, and no zones of Postgres
+            raise KeyError(name)
     except (KeyError, ValueError, OSError) as error:
         raise ValueError(f"{name!r} is no time zone") from error
     return name

@@ -141,7 +141,7 @@ async def test_a_flush_that_is_held_up_holds_up_only_whom_it_is_about(
 
 
 async def test_each_persons_order_is_kept(urls: tuple[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(front_door, "SECOND_FROM", 1)
+    monkeypatch.setattr(front_door, "ANOTHER_FROM", 1)
     monkeypatch.setattr(front_door, "BATCH_DELIVERIES", 7)
     people = [f"49{n:09d}" for n in range(12)]
     sent = [message(people[n % 12]) for n in range(400)]

@@ -43,6 +43,8 @@ def _number(spelled: str) -> str:
 def _zone(name: str) -> str:
     try:
         ZoneInfo(name)
+        if name in ("localtime", "posixrules"):  # files of this machine, and no zones of Postgres
+            raise KeyError(name)
     except (KeyError, ValueError, OSError) as error:
         raise ValueError("is no time zone; for example Europe/Paris") from error
     return name

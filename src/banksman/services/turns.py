@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
-from datetime import datetime, time
+from datetime import datetime
+from datetime import time as clock_time
 from typing import Any, Literal
 from uuid import UUID
 
@@ -16,7 +18,7 @@ QUERIES = Queries("banksman.services")
 
 LEASE_S = 6.0  # a killed worker is replaced after this long
 RENEW_S = 2.0
-SEND_LEASE_S = 25.0  # longer than a send with its quick retries can take
+SEND_LEASE_S = 10.0  # of the send that a finish commits; renewed while it runs
 PAUSE_S = 1.0  # after a message that came during a turn, before the next turn
 BURST = 50  # most messages answered by one turn
 HISTORY = 8  # earlier messages of the session that a model is shown
@@ -133,9 +135,10 @@ class Finished:
     fenced: bool  # the lease was lost: nothing was written
     dropped: bool = False  # a human has taken over: the replies were not queued
     send: dict[str, Any] | None = None  # the person's next send, as the outbox reads it
+    asked_at: float = 0.0  # by the monotonic clock, before the finish was asked for: since when the send is leased
 
 
-async def claim(database: Database, *, timeout_hours: float, workday_start: time) -> Turn | float | None:
+async def claim(database: Database, *, timeout_hours: float, workday_start: clock_time) -> Turn | float | None:
     """Leases the conversation that is due longest. Else seconds until one will be, or None."""
     begun = await database.as_system().value(
         QUERIES["claim_turn"],
@@ -187,13 +190,14 @@ async def finish(database: Database, turn: Turn, end: Finish) -> Finished:
         "trace_id": end.trace_id,
         "variant": end.variant,
     }  # fmt: skip
+    asked_at = time.monotonic()
     result = await database.as_user(turn.person.id).value(
         QUERIES["finish_turn"],
         {"finish": orjson.dumps(written).decode(), "pause": PAUSE_S, "send_lease": SEND_LEASE_S},
     )
     if result["fenced"]:
         return Finished(fenced=True)
-    return Finished(fenced=False, dropped=result["dropped"], send=result["send"])
+    return Finished(fenced=False, dropped=result["dropped"], send=result["send"], asked_at=asked_at)
 
 
 async def fail(database: Database, turn: Turn, *, error: str, delay_s: float) -> bool:

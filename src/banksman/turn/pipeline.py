@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta
-from typing import Any
 
 import structlog
 
@@ -23,6 +22,7 @@ from banksman.services.turns import Finish, OutboundMessage, Turn
 from banksman.turn.answer import BUBBLES, Assistant, Outcome, answer, language_of
 from banksman.turn.guard import hear
 from banksman.turn.understand import read
+from banksman.whatsapp.outbox import Send
 from banksman.whatsapp.render import Link, render
 from banksman.whatsapp.replies import TextReply
 from banksman.work.loop import LeaseLostError, under_lease
@@ -73,9 +73,9 @@ class Pipeline:
             workday_start=self._rules.workday_start,
         )
 
-    async def work(self, turn: Turn) -> dict[str, Any] | None:
+    async def work(self, turn: Turn) -> Send | float | None:
         """Answers a turn and finishes it; gives the send that its finish committed."""
-        with structlog.contextvars.bound_contextvars(turn_id=str(turn.id)), metrics.TURN_SECONDS.time():
+        with metrics.TURN_SECONDS.time():
             try:
                 end = await under_lease(
                     self._decide(turn),
@@ -97,7 +97,7 @@ class Pipeline:
             metrics.TURNS.labels(outcome).inc()
             log.info("turn.finished", outcome=outcome, messages=len(turn.messages), replies=len(end.replies),
                      error_type=end.error_type)  # fmt: skip
-            return finished.send
+            return Send.of(finished.send, finished.asked_at)
 
     async def _decide(self, turn: Turn) -> Finish:
         if turn.failures >= TRIES or turn.claims > CLAIMS:

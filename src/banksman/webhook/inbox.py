@@ -1,8 +1,8 @@
 """The inbox: what webhooks bring is in the database before they are answered.
 
 Requests that arrive at the same time share a transaction: each puts its delivery into a queue, the flusher
-drains the queue into one statement, and all of them are answered after its commit. Two such statements may
-be under way, so that one computes while the other's commit waits for the disk, but never two with the same
+drains the queue into one statement, and all of them are answered after its commit. A few such statements may
+be under way, so that one computes while another's commit waits for the disk, but never two with the same
 person, so that each person's order stays. A delivery that the database refuses does not fail its
 neighbours: the batch is taken apart down to the single item, and what is refused alone is kept whole for
 inspection.
@@ -33,8 +33,8 @@ PAUSE_S = 1.0  # after a message before its turn begins: people type in pieces
 MAX_PAUSE_S = 4.0  # and no longer than this after the first of them
 BATCH_DELIVERIES = 400
 BATCH_BYTES = 4 * 1024 * 1024
-FLUSHES = 2  # at a time
-SECOND_FROM = 16  # deliveries waiting before a second flush begins at once; fewer wait for the next, or the watch
+FLUSHES = 3  # at a time
+ANOTHER_FROM = 4  # deliveries waiting before another flush begins beside one; fewer wait for the next, or the watch
 ANSWER_WITHIN_S = 6.0
 WATCH_EVERY_S = 0.25
 RETRY_FOR_S = 4.0  # a lost connection, a deadlock: a restart of the database goes unnoticed
@@ -121,7 +121,7 @@ class Inbox:
                 while True:
                     await self._changed.wait()
                     self._changed.clear()
-                    self._start_flushes(SECOND_FROM)
+                    self._start_flushes(ANOTHER_FROM)
         except Exception:
             log.exception("inbox.ended")
             raise
@@ -131,8 +131,8 @@ class Inbox:
                 flush.cancel()
             self._give_up(self._all(), "the inbox was stopped")
 
-    def _start_flushes(self, second_from: int) -> None:
-        while len(self._queue) >= (second_from if self._flushes else 1) and len(self._flushes) < FLUSHES:
+    def _start_flushes(self, another_from: int) -> None:
+        while len(self._queue) >= (another_from if self._flushes else 1) and len(self._flushes) < FLUSHES:
             batch = self._drain()
             if not batch:
                 return

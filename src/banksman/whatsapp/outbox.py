@@ -29,10 +29,10 @@ QUERIES = Queries("banksman.whatsapp")
 
 LEASE_S = 10.0
 RENEW_S = 3.0
-FRESH_S = LEASE_S / 2  # a send claimed longer ago than this is left to whoever claims it next
+FRESH_S = LEASE_S / 2  # a send claimed longer ago than this is not begun
 TRIES_SOON = 5
 
-Outcome: TypeAlias = Literal["accepted", "retry", "failed", "expired", "unknown"]
+Outcome: TypeAlias = Literal["accepted", "retry", "held", "failed", "expired", "unknown"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,21 +41,26 @@ class Send:
 
     id: UUID
     user_id: UUID
+    turn_id: UUID | None
     wa_id: str | None
     bsuid: str | None
     lease_token: int
     content: dict[str, Json]
     tries: int  # this one included
-    claimed_at: float  # by the monotonic clock
+    claimed_at: float  # by the monotonic clock, taken before the database was asked
 
     @classmethod
-    def of(cls, row: dict[str, Any] | None) -> Send | float | None:
-        """What a SQL function gave: a send, or seconds until there is one, or None."""
+    def of(cls, row: dict[str, Any] | None, asked_at: float | None = None) -> Send | float | None:
+        """What a SQL function gave that was called at `asked_at` (now if not told): a send, or seconds until
+        there is one, or None.
+        """
         if row is None or "id" not in row:
             return row["next_s"] if row else None
         return cls(
-            id=UUID(row["id"]), user_id=UUID(row["user_id"]), wa_id=row["wa_id"], bsuid=row["bsuid"],
-            lease_token=row["lease_token"], content=row["content"], tries=row["tries"], claimed_at=time.monotonic(),
+            id=UUID(row["id"]), user_id=UUID(row["user_id"]),
+            turn_id=UUID(row["turn_id"]) if row["turn_id"] else None, wa_id=row["wa_id"], bsuid=row["bsuid"],
+            lease_token=row["lease_token"], content=row["content"], tries=row["tries"],
+            claimed_at=time.monotonic() if asked_at is None else asked_at,
         )  # fmt: skip
 
 
@@ -77,41 +82,46 @@ class Outbox:
         self._graph = graph
         self._clock = clock
         self._closed_until = 0.0  # all sends wait: the number is too fast, or its token is refused
+        self._settling: set[UUID] = set()  # sends whose settlement is under way, and gives their lease a new token
 
     async def claim(self) -> Send | float | None:
         """The next send of the person who is due longest; else seconds until one is due, or None."""
         if (wait := self._closed_until - self._clock()) > 0:
             return wait
-        return Send.of(await self._database.as_system().value(QUERIES["claim_send"], {"lease": LEASE_S}))
+        asked_at = self._clock()
+        return Send.of(await self._database.as_system().value(QUERIES["claim_send"], {"lease": LEASE_S}), asked_at)
 
     async def renew(self, send: Send) -> bool:
-        """Prolongs the lease on the person's sends."""
+        """Prolongs the lease on the person's sends; False where somebody else holds it."""
         scope = self._database.as_user(send.user_id)
-        return bool(await scope.value(QUERIES["renew_send"], {"token": send.lease_token, "lease": LEASE_S}))
+        held = await scope.value(QUERIES["renew_send"], {"token": send.lease_token, "lease": LEASE_S})
+        return bool(held) or send.id in self._settling
 
     async def deliver(self, send: Send) -> Send | float | None:
         """Sends one message and settles it; gives what `settle_send` gives, the person's next send included."""
-        if self._clock() - send.claimed_at > FRESH_S:
-            return None  # this worker was stalled between the commit and the call: others decide
-        settlement = await self._try(send)
+        stalled = self._clock() - send.claimed_at > FRESH_S  # between the commit and the call: ask anew
+        settlement = Settlement(outcome="held") if stalled else await self._try(send)
         metrics.SENDS.labels(settlement.outcome).inc()
-        row = await self._database.as_user(send.user_id).value(
-            QUERIES["settle_send"],
-            {
-                "message_id": send.id,
-                "token": send.lease_token,
-                "outcome": settlement.outcome,
-                "wa_message_id": settlement.wa_message_id,
-                "error": settlement.error,
-                "retry": settlement.retry_s,
-                "lease": LEASE_S,
-            },
-        )
-        return Send.of(row)
+        params: dict[str, object] = {
+            "message_id": send.id,
+            "token": send.lease_token,
+            "outcome": settlement.outcome,
+            "wa_message_id": settlement.wa_message_id,
+            "error": settlement.error,
+            "retry": settlement.retry_s,
+            "lease": LEASE_S,
+        }
+        self._settling.add(send.id)
+        try:
+            asked_at = self._clock()
+            row = await self._database.as_user(send.user_id).value(QUERIES["settle_send"], params)
+        finally:
+            self._settling.discard(send.id)
+        return Send.of(row, asked_at)
 
     async def _try(self, send: Send) -> Settlement:
         if self._closed_until > self._clock():
-            return Settlement(outcome="retry", retry_s=self._closed_until - self._clock())
+            return Settlement(outcome="held", retry_s=self._closed_until - self._clock())
         try:
             message = addressed(send.content, wa_id=send.wa_id, bsuid=send.bsuid, outbox_id=send.id)
         except ValueError:
@@ -146,6 +156,6 @@ def after(verdict: Verdict, failure: Failure, *, tries: int, chance: float) -> S
         case Verdict.RETRY_SOON if tries >= TRIES_SOON:
             return Settlement(outcome="failed", error=failure.code)
         case Verdict.HOLD:
-            return Settlement(outcome="retry", error=failure.code, retry_s=min(wait, 60.0))
+            return Settlement(outcome="held", error=failure.code, retry_s=min(wait, 60.0))
         case _:
             return Settlement(outcome="retry", error=failure.code, retry_s=wait)

@@ -6,13 +6,17 @@ They are a courtesy: a bounded number a second, dropped beyond it, and no failur
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections import deque
 from collections.abc import Sequence
 
-from banksman.whatsapp.graph import GraphClient, GraphError
+import structlog
+
+from banksman.whatsapp.graph import GraphClient
+
+log = structlog.get_logger(__name__)
 
 A_SECOND = 40  # half of what WhatsApp allows a number, answers included
+AT_A_TIME = 16  # so that receipts that hang leave connections to the answers
 WAITING = 100
 
 
@@ -23,6 +27,7 @@ class Receipts:
         self._graph = graph
         self._waiting: deque[str] = deque(maxlen=WAITING)
         self._filled = asyncio.Event()
+        self._slots = asyncio.Semaphore(AT_A_TIME)
 
     def offer(self, wa_message_ids: Sequence[str]) -> None:
         """Takes note of messages; the oldest are forgotten when there are too many."""
@@ -36,10 +41,15 @@ class Receipts:
                 await self._filled.wait()
                 self._filled.clear()
                 while self._waiting:
+                    await self._slots.acquire()
                     group.create_task(self._send(self._waiting.popleft()))
                     await asyncio.sleep(1 / A_SECOND)
 
     async def _send(self, wa_message_id: str) -> None:
-        with contextlib.suppress(GraphError, TimeoutError):
+        try:
             async with asyncio.timeout(5):
                 await self._graph.mark_read(wa_message_id)
+        except Exception as error:
+            log.debug("receipt.failed", error=type(error).__name__)
+        finally:
+            self._slots.release()

@@ -51,10 +51,10 @@ class LeaseLostError(Exception):
 class Loop(Generic[Job]):
     """Works one kind until told to stop, then finishes what runs and takes nothing new."""
 
-    def __init__(self, kind: Kind[Job]) -> None:
+    def __init__(self, kind: Kind[Job], *, grace_s: float = GRACE_S) -> None:
         self.kind = kind
         self.alive = False
-        self._slots = asyncio.Semaphore(kind.slots)
+        self._grace_s = grace_s
         self._running: set[asyncio.Task[None]] = set()
         self._changed = asyncio.Event()
         self._woken_at = math.inf  # loop time
@@ -71,32 +71,39 @@ class Loop(Generic[Job]):
         self._changed.set()
 
     async def run(self) -> None:
-        """Works until `stop`, then waits for what runs, at most `GRACE_S` seconds."""
+        """Works until `stop`, then waits for what runs, at most `grace_s` seconds.
+
+        What runs longer is cancelled: its lease ends, and another worker begins it again.
+        """
         self.alive = True
         try:
             while not self._stopping:
-                await self._slots.acquire()
-                claimed = None if self._stopping else await self._claim()
-                if claimed is None or isinstance(claimed, Idle):
-                    self._slots.release()
-                    await self._sleep(POLL_S if claimed is None or claimed.next_s is None else claimed.next_s)
+                if len(self._running) >= self.kind.slots:
+                    await self._sleep(POLL_S)
+                    continue
+                claimed = await self._claim()
+                if isinstance(claimed, Idle):
+                    await self._sleep(POLL_S if claimed.next_s is None else claimed.next_s)
                 else:
                     task = asyncio.create_task(self._work(claimed), name=self.kind.name)
                     self._running.add(task)
-                    task.add_done_callback(self._running.discard)
+                    task.add_done_callback(self._ended)
             if self._running:
-                await asyncio.wait(self._running, timeout=GRACE_S)
+                await asyncio.wait(self._running, timeout=self._grace_s)
         finally:
             self.alive = False
             for task in self._running:
                 task.cancel()
+            await asyncio.gather(*self._running, return_exceptions=True)
 
     async def _claim(self) -> Job | Idle:
         try:
             return await self.kind.claim()
         except DATABASE_ERRORS as error:
             log.warning("work.claim_failed", kind=self.kind.name, error=type(error).__name__)
-            return Idle(next_s=1.0)
+        except Exception:  # one that cannot be read must not end the work for everybody
+            log.exception("work.claim_failed", kind=self.kind.name)
+        return Idle(next_s=1.0)
 
     async def _work(self, job: Job) -> None:
         try:
@@ -107,9 +114,10 @@ class Loop(Generic[Job]):
             log.warning("work.database", kind=self.kind.name, error=type(error).__name__)
         except Exception:
             log.exception("work.failed", kind=self.kind.name)
-        finally:
-            self._slots.release()
-            self.wake()
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._running.discard(task)
+        self.wake()
 
     async def _sleep(self, seconds: float) -> None:
         clock = asyncio.get_running_loop().time
