@@ -8,7 +8,7 @@ from importlib.resources import files
 
 import pytest
 
-from banksman.domain.words import LANGUAGES, MissingWordsError, Words, keys
+from banksman.domain.words import LANGUAGES, MissingWordsError, Words, english_name, keys
 from banksman.whatsapp.replies import width
 
 VALUES = {
@@ -66,6 +66,10 @@ def test_an_unknown_language_gets_the_default_one() -> None:
     assert Words.of("xx").language == "en"
     assert Words.of(None).language == "en"
     assert Words.of("fr").language == "fr"
+
+
+def test_a_model_is_told_of_languages_by_their_english_names() -> None:
+    assert [english_name(code) for code in ("pl", "ar", "xx")] == ["Polish", "Arabic", "xx"]
 
 
 def test_days_and_times_are_written_as_the_language_does() -> None:

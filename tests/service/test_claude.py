@@ -22,6 +22,7 @@ from tests.standins.claude import (
     calls,
     fault,
     intent,
+    words,
 )
 
 QUESTION = "which of my jobs is the furthest behind?"
@@ -108,6 +109,22 @@ async def test_handles_and_ids_in_the_models_words_are_not_shown(here: World, cl
     assert "T1" not in reply["body"]
     assert leaked not in reply["body"]
     assert "Pour the slab" in reply["body"]
+
+
+async def test_a_handle_of_an_earlier_turn_is_spoken_by_its_title(here: World, claude: ClaudeStandIn) -> None:
+    await here.ask(BOB, QUESTION)
+    claude.script(intent("other", 0.2), answer("t1 is still late.", show=["T1"]))
+    (reply,) = await here.replies(await here.write(BOB, "and how is it today?"))
+    assert reply["body"].startswith("Pour the slab is still late.")
+    assert "task:" in str(reply["payload"])
+
+
+@pytest.mark.parametrize("text", ['{"text": "The slab is at 0 %, du', '["a", "b"]', '{"unknown": 3}'])
+async def test_json_that_is_no_answer_is_never_shown(here: World, claude: ClaudeStandIn, text: str) -> None:
+    claude.script(intent("other", 0.2), words(text))
+    (reply,) = await here.replies(await here.write(BOB, QUESTION))
+    assert "{" not in reply["body"]
+    assert "[" not in reply["body"]
 
 
 @pytest.mark.parametrize(

@@ -8,11 +8,11 @@ from functools import cache
 from importlib.resources import files
 from typing import TypeAlias
 
+from babel import Locale, UnknownLocaleError
 from babel.dates import format_date, format_time
 from fluent.runtime import FluentBundle, FluentResource
 
 LANGUAGES = ("en", "fr")  # the first is what a person gets whose language has no catalogue
-NAMES = {"en": "English", "fr": "French"}
 
 COUNTRIES = {"33": "fr", "352": "fr", "377": "fr", "221": "fr", "225": "fr"}  # by the number's first digits
 
@@ -66,6 +66,14 @@ class Words:
     def time(self, moment: datetime) -> str:
         """The time of day as people of the language write it."""
         return str(format_time(moment, "short", locale=self.language))
+
+
+def english_name(language: str) -> str:
+    """`Polish` for `pl`: how a model is told of a language, whether or not it has a catalogue."""
+    try:
+        return Locale.parse(language).get_language_name("en") or language
+    except (ValueError, UnknownLocaleError):
+        return language
 
 
 def of_number(wa_id: str | None) -> str | None:

@@ -14,9 +14,9 @@ from banksman.domain.handling import Ask
 from banksman.domain.intents import INTENTS
 from banksman.domain.menu import button, menu, offer
 from banksman.domain.tools import ACTIONS, Toolbox
-from banksman.domain.words import NAMES
+from banksman.domain.words import english_name
 from banksman.services.turns import Turn
-from banksman.turn.answer import AgentReply
+from banksman.turn.answer import AgentReply, language_of
 from banksman.whatsapp.replies import Choice, Reply
 
 READ_S = 8.0  # for Haiku, retries included
@@ -55,7 +55,7 @@ class ClaudeAssistant:
                 POLICY,
                 actions={name: meaning for name, (meaning, _, _) in ACTIONS.items()},
                 user_name=ask.turn.person.name or "",
-                language_name=NAMES[ask.words.language],
+                language_name=english_name(language_of(ask.turn) or ask.words.language),
                 today=ask.today,
             ),
             history=_lines(ask.turn),
