@@ -1027,7 +1027,7 @@ begin
         update banksman.messages
            set status = case when status in ('sending', 'queued') then 'accepted' else status end,
                wa_message_id = case when status = 'queued' then p_wa_message_id else coalesce(wa_message_id, p_wa_message_id) end,
-               error_code = null
+               error_code = case when status in ('failed', 'expired') then error_code end
          where id = p_message and user_id = me and direction = 'out'
            and not (status = 'queued' and wa_message_id is not distinct from p_wa_message_id);
     end if;

@@ -262,3 +262,12 @@ async def test_a_reply_outside_the_24_hours_expires_and_a_template_goes(steps: S
     assert send
     assert send["content"]["type"] == "template"
     assert await steps.outbox() == [("too late", "expired"), ("reply_template", "sending")]
+
+
+@pytest.mark.parametrize(("code", "status"), [(131047, "expired"), (131026, "failed")])
+async def test_a_failure_told_before_the_answer_came_keeps_its_reason(steps: Steps, code: int, status: str) -> None:
+    send = await steps.answered(ANA, "one")
+    await steps.status(UUID(send["id"]), "failed", "w1", code=code)
+    await steps.settle(send, "accepted", wamid="w1")
+    rows = await steps.sql("select status, error_code from banksman.messages where direction = 'out'")
+    assert rows == [{"status": status, "error_code": code}]
