@@ -138,6 +138,8 @@ def test_a_greeting_beside_a_question_is_not_answered_for_itself() -> None:
 
 def test_the_same_twice_is_answered_once_and_all_open_questions_as_one() -> None:
     assert chosen(incoming("my tasks"), incoming("tasks")) == [Intent.LIST_TASKS]
+    tapped = incoming("My tasks", kind="interactive", tap="tasks")
+    assert chosen(incoming("my tasks"), incoming("projects"), tapped) == [Intent.LIST_TASKS, Intent.LIST_PROJECTS]
     burst = incoming("is it?"), incoming("my tasks"), incoming("or not?"), incoming("projects")
     assert chosen(*burst) == [Intent.OTHER, Intent.LIST_TASKS, Intent.LIST_PROJECTS]
 

@@ -24,6 +24,15 @@ VERBS = {
 }
 
 
+# What has a button and plain words too: the same wish, however it is said.
+SAID = {
+    Intent.SHOW_MENU: "menu",
+    Intent.LIST_PROJECTS: "projects",
+    Intent.LIST_TASKS: "tasks",
+    Intent.SPEAK_TO_HUMAN: "human",
+}
+
+
 @dataclass(frozen=True, kw_only=True)
 class Tap:
     """One tap, understood."""

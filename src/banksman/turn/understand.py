@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from banksman.domain.intents import Intent, of_words
-from banksman.domain.taps import Tap, read_tap
+from banksman.domain.taps import SAID, Tap, read_tap
 from banksman.services.turns import Classified
 from banksman.turn.guard import Heard
 
@@ -38,6 +38,13 @@ class Reading:
         return not self.decided and not self.heard.tapped and bool(self.heard.text)
 
     @property
+    def wish(self) -> object:
+        """What is asked for, the same for a tap and for the words that say it."""
+        if self.is_question:
+            return "questions"
+        return self.tap or (Tap(verb=SAID[self.intent]) if self.intent in SAID else self.intent)
+
+    @property
     def classified(self) -> Classified:
         """As `intent_classifications` keeps it."""
         return Classified(
@@ -50,7 +57,7 @@ class Reading:
         )
 
 
-Item = tuple[Reading, ...]  # what is answered together: one thing asked for, or all open questions
+Item = tuple[Reading, ...]  # what is answered together: one thing, asked for once or more, or all open questions
 
 
 def read(heard: Heard) -> Reading:
@@ -76,12 +83,9 @@ def plan(readings: Sequence[Reading]) -> tuple[Item, ...]:
     for reading in readings:
         if reading.decided and reading.intent is Intent.SPEAK_TO_HUMAN:
             return ((reading,),)
-    questions = tuple(reading for reading in readings if reading.is_question)
     items: dict[object, Item] = {}
     for reading in readings:
-        if reading.is_question:
-            items["questions"] = questions
-        elif reading.decided:
-            items.setdefault((reading.intent, reading.tap), (reading,))
+        if reading.decided or reading.is_question:
+            items[reading.wish] = (*items.get(reading.wish, ()), reading)
     real = [item for item in items.values() if item[0].intent not in PASSING]
     return tuple(real or items.values())
