@@ -49,8 +49,7 @@ def with_database(settings: Settings) -> Settings:
 def with_simulator(settings: Settings) -> Settings:
     """The settings with whatever WhatsApp's would be missing: the simulator's, made up once for this folder."""
     made_up = _made_up(embedded.data_dir(settings.banksman_data_dir) / "development.json")
-    host = "127.0.0.1" if settings.host in ("0.0.0.0", "::") else settings.host  # noqa: S104  # read, not bound
-    here = f"http://{host}:{settings.port}"
+    here = settings.local_url
     update: dict[str, object] = {name: SecretStr(made_up[name]) for name in MADE_UP if getattr(settings, name) is None}
     if settings.whatsapp_phone_number_id is None:
         update["whatsapp_phone_number_id"] = SIMULATED_NUMBER

@@ -48,7 +48,7 @@ def serve(settings: Settings, parts: Parts, *, simulator: bool) -> None:
     phone = simulated_phone(settings, service.database) if simulator else None
     app = create_app(service, routes=phone.routes, beside=_living(phone)) if phone else create_app(service)
     if simulator:
-        click.echo(f"banksman: open http://{settings.host}:{settings.port}/simulator", err=True)
+        click.echo(f"banksman: open {settings.local_url}/simulator", err=True)
     config = uvicorn.Config(
         app,
         host=settings.host,
@@ -115,12 +115,11 @@ def simulated_phone(settings: Settings, database: Database) -> Simulator:
         rows = await database.as_system().fetch(QUERIES["people_with_numbers"])
         return [Person(name=row["name"], wa_id=row["wa_id"], language=row["language"]) for row in rows]
 
-    host = "127.0.0.1" if settings.host in ("0.0.0.0", "::") else settings.host  # noqa: S104  # read, not bound
     return Simulator(
         phone_number_id=settings.whatsapp_phone_number_id or "",
         access_token=settings.secret("whatsapp_access_token"),
         app_secret=settings.secret("whatsapp_app_secret").encode(),
-        webhook_url=f"http://{host}:{settings.port}/webhook",
+        webhook_url=f"{settings.local_url}/webhook",
         people=people,
         state_file=local.media_store(settings).folder.parent / "simulator.jsonl",
     )

@@ -78,13 +78,18 @@ class Environment(StrEnum):
     PRODUCTION = "production"
 
 
-def _zone(name: str) -> str:
+def is_time_zone(name: str) -> bool:
+    """Whether `name` is a time zone here and in Postgres alike."""
     try:
         ZoneInfo(name)
-        if name in ("localtime", "posixrules"):  # files of this machine, and no zones of Postgres
-            raise KeyError(name)
-    except (KeyError, ValueError, OSError) as error:
-        raise ValueError(f"{name!r} is no time zone") from error
+    except (KeyError, ValueError, OSError):
+        return False
+    return name not in ("localtime", "posixrules")  # files of this machine, and no zones of Postgres
+
+
+def _zone(name: str) -> str:
+    if not is_time_zone(name):
+        raise ValueError(f"{name!r} is no time zone")
     return name
 
 
@@ -220,6 +225,12 @@ class Settings(BaseSettings):
     def development(self) -> bool:
         """Whether this is a developer's machine."""
         return self.banksman_env is Environment.DEVELOPMENT
+
+    @property
+    def local_url(self) -> str:
+        """The address under which this machine reaches the service."""
+        host = "127.0.0.1" if self.host in ("0.0.0.0", "::") else self.host  # noqa: S104  # read, not bound
+        return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
 
     @property
     def graph_url(self) -> str:

@@ -74,8 +74,7 @@ async def _post(settings: Settings, text: str, wa_id: str, name: str) -> str:
     }
     entry = {"id": "0", "changes": [{"field": "messages", "value": value}]}
     body = orjson.dumps({"object": "whatsapp_business_account", "entry": [entry]})
-    host = "127.0.0.1" if settings.host in ("0.0.0.0", "::") else settings.host  # noqa: S104  # read, not bound
-    address = f"http://{host}:{settings.port}"
+    address = settings.local_url
     headers = {
         "content-type": "application/json",
         "x-hub-signature-256": signature.sign(body, settings.secret("whatsapp_app_secret").encode()),

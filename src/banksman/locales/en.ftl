@@ -66,7 +66,6 @@ task-list = All tasks
 # Plans and photos
 plans-title = Plans and photos: { $title }
 plans-none = There are no plans or photos for this.
-plans-page = Plans and photos: { $title } ({ $first }–{ $last } of { $total })
 plan-open = Open
 plan-gone = I cannot find that file any more.
 plan-task = Back to the task

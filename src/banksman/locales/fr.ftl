@@ -66,7 +66,6 @@ task-list = Toutes les tâches
 # Plans et photos
 plans-title = Plans et photos : { $title }
 plans-none = Il n'y a ni plan ni photo pour cela.
-plans-page = Plans et photos : { $title } ({ $first } à { $last } sur { $total })
 plan-open = Ouvrir
 plan-gone = Je ne trouve plus ce fichier.
 plan-task = Retour à la tâche

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Literal, TypeAlias
-from zoneinfo import ZoneInfo
 
 import psycopg
 from psycopg.rows import tuple_row
@@ -23,6 +22,7 @@ from psycopg.types.json import Jsonb
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from banksman.database.queries import Queries
+from banksman.settings import is_time_zone
 
 QUERIES = Queries("banksman.services", "import.sql")
 Rows: TypeAlias = Sequence[Mapping[str, object]]
@@ -41,12 +41,8 @@ def _number(spelled: str) -> str:
 
 
 def _zone(name: str) -> str:
-    try:
-        ZoneInfo(name)
-        if name in ("localtime", "posixrules"):  # files of this machine, and no zones of Postgres
-            raise KeyError(name)
-    except (KeyError, ValueError, OSError) as error:
-        raise ValueError("is no time zone; for example Europe/Paris") from error
+    if not is_time_zone(name):
+        raise ValueError("is no time zone; for example Europe/Paris")
     return name
 
 
